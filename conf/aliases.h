@@ -1,0 +1,44 @@
+/*
+ * One domain's aliases, chasquid's syntax: "user: target, target", "*" as
+ * catch-all on the left and as "the user asked for" on the right, comments,
+ * UTF-8. "| command" and "via" are understood, and refused with a clear error
+ * until they can be done. A later duplicate wins (a warning names both lines).
+ * Left sides lose drop characters and are folded (smtp/name.h).
+ */
+#ifndef CONF_ALIASES_H
+#define CONF_ALIASES_H
+
+#include "base/slice.h"
+#include "conf/errors.h"
+#include "smtp/address.h"
+
+struct aliases;
+
+struct alias_target {
+	struct address address; /* complete: a bare user got the file's domain;
+	                           of a local domain the local part is folded */
+	bool is_same_user;      /* "*@domain" or "*": local part as asked for */
+};
+
+struct alias {
+	struct slice user; /* canonical; "*" for the catch-all */
+	unsigned line;
+	const struct alias_target *targets;
+	size_t count;
+};
+
+/*
+ * Parses text, which need not outlive the call. file is for the messages.
+ * Every wrong line is one error. Returns NULL when there was one.
+ */
+struct aliases *aliases_parse(struct slice text, const char *file,
+			      struct slice domain, const char *drop_characters,
+			      struct conf_errors *errors);
+void aliases_free(struct aliases **aliases);
+
+/* The alias of a canonical local part; "*" gives the catch-all. NULL: none. */
+const struct alias *aliases_find(const struct aliases *aliases,
+				 struct slice user);
+size_t aliases_count(const struct aliases *aliases);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The settings as a struct, made from keys.def. In the parent it comes from
+ * culver.conf (parse.h); in the other roles from the parent's CONF_SETTING
+ * messages. Immutable once it is in use.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/arena.h"
+#include "conf/errors.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf_list {
+	const char **items;
+	size_t count;
+};
+
+typedef const char *conf_text;
+typedef struct conf_list conf_list;
+typedef uint64_t conf_number;
+typedef uint64_t conf_octets;
+typedef uint64_t conf_seconds;
+typedef bool conf_boolean;
+
+struct conf {
+	struct arena *arena;
+#define CONF(type, name, value, min, max, doc) conf_##type name;
+#include "conf/keys.def"
+#undef CONF
+};
+
+/* All defaults. */
+struct conf *conf_new(void);
+void conf_free(struct conf **conf);
+
+/* Settings by number, in the order of keys.def. */
+size_t conf_count(void);
+const char *conf_name(size_t i);
+/* The number of the setting with that name, or conf_count(). */
+size_t conf_find(const char *name);
+/* The known name nearest to a mistaken one, or NULL if none is near. */
+const char *conf_nearest(const char *name);
+
+/*
+ * Sets setting i from text. count is 1 for all but lists. An error is added to
+ * errors (with file, line, the name, what is allowed) and false returned;
+ * the old value stays.
+ */
+bool conf_set(struct conf *conf, size_t i, const char *const *values,
+	      size_t count, const char *file, unsigned line,
+	      struct conf_errors *errors);
+
+/* The value of setting i as text that conf_set() takes, in arena: count
+ * strings, *ret_count of them. */
+const char **conf_get(const struct conf *conf, size_t i, struct arena *arena,
+		      size_t *ret_count);
+
+/* What the machine says of itself where the configuration is silent: a
+ * hostname, workers. For the parent, after parsing. */
+void conf_complete(struct conf *conf);
+
+/* The man page's and the sample's text, from keys.def; for the build. */
+void conf_print_man(void);
+void conf_print_sample(void);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The configuration directory: culver.conf, domains/NAME/aliases,
+ * certs/NAME/{fullchain,privkey}.pem. Read whole or not at all.
+ */
+#ifndef CONF_TREE_H
+#define CONF_TREE_H
+
+#include "conf/conf.h"
+
+struct tree_domain {
+	const char *name; /* canonical (smtp/name.h) */
+	const char *path; /* of its aliases file, for messages */
+	struct slice aliases; /* the text, checked by aliases_parse(); may be empty */
+};
+
+struct tree_certificate {
+	const char *name;
+	struct slice chain_pem;
+	struct slice key_pem; /* wiped by tree_free() */
+};
+
+struct tree {
+	struct conf *conf;
+	const struct tree_domain *domains; /* sorted by name */
+	size_t domain_count;
+	const struct tree_certificate *certificates; /* sorted by name */
+	size_t certificate_count;
+};
+
+/*
+ * Reads dir with the overrides ("key=value", count of them) on top. Links are
+ * followed; plain files in domains/ and certs/ are passed over. Every error is
+ * added to errors; returns NULL when there was one. A certificate directory
+ * without both files is a warning; a pair that does not fit or does not parse,
+ * a key readable by others (warning), an expired certificate (warning) are
+ * said. No usable certificate at all is a warning that names the consequence.
+ */
+struct tree *tree_load(const char *dir, const char *const *overrides,
+		       size_t count, struct conf_errors *errors);
+void tree_free(struct tree **tree);
+
+/*
+ * Changes when anything tree_load() would read has changed on disk: names,
+ * link targets, inode, size, change time. Cheap enough for every two seconds.
+ */
+uint64_t tree_fingerprint(const char *dir);
+
+#endif

@@ -1,0 +1,101 @@
+/* The messages of messages.def as structs, and their codec. */
+#ifndef PROC_MESSAGE_H
+#define PROC_MESSAGE_H
+
+#include "proc/wire.h"
+
+enum role {
+	ROLE_PARENT,
+	ROLE_RECEIVE,
+	ROLE_QUEUE,
+	ROLE_DELIVER,
+	ROLE_CONTROL,
+	ROLE_COUNT,
+	ROLE_ANY = ROLE_COUNT, /* in messages.def only */
+};
+
+/* Fields that are numbers on the wire. */
+enum listener_service {
+	LISTENER_SMTP,        /* port 25 */
+	LISTENER_SUBMISSION,  /* 587: STARTTLS, then AUTH */
+	LISTENER_SUBMISSIONS, /* 465: TLS from the first octet */
+	LISTENER_CONTROL,     /* control.sock */
+};
+enum socket_kind { SOCKET_AUTH_CLIENT, SOCKET_AUTH_USERDB, SOCKET_LMTP };
+enum resolve_result {
+	RESOLVE_MAILBOXES, /* all targets are local */
+	RESOLVE_NO_USER,
+	RESOLVE_TRY_LATER,
+	RESOLVE_NOT_LOCAL,
+};
+
+enum message_type {
+	MESSAGE_NONE,
+#define MESSAGE(NAME, name, from, to, fd) MESSAGE_##NAME,
+#define FIELD(type, name)
+#define END(name)
+#include "proc/messages.def"
+	MESSAGE_TYPE_COUNT
+#undef MESSAGE
+#undef FIELD
+#undef END
+};
+
+typedef struct slice wire_slice;
+typedef struct slices wire_slices;
+typedef struct outcome wire_outcome;
+typedef struct recipients wire_recipients;
+typedef uint32_t wire_u32;
+typedef uint64_t wire_u64;
+typedef bool wire_bool;
+
+#define MESSAGE(NAME, name, from, to, fd)                                    \
+	struct msg_##name {
+#define FIELD(type, name) wire_##type name;
+#define END(name)                                                            \
+	char end_of_message; /* so that none is empty */                     \
+	}                                                                    \
+	;
+#include "proc/messages.def"
+#undef MESSAGE
+#undef FIELD
+#undef END
+
+struct message {
+	enum message_type type;
+	int fd; /* -1, or the descriptor that came along; message_take_fd() */
+	union {
+#define MESSAGE(NAME, name, from, to, fd) struct msg_##name name;
+#define FIELD(type, name)
+#define END(name)
+#include "proc/messages.def"
+#undef MESSAGE
+#undef FIELD
+#undef END
+	};
+};
+
+/* "deliver_result"; "?" for what is none. */
+const char *message_name(enum message_type type);
+const char *role_name(enum role role);
+
+/* Whether from may send such a message to to. */
+bool message_is_allowed(enum message_type type, enum role from, enum role to);
+/* Whether a descriptor may come with it. */
+bool message_has_fd(enum message_type type);
+
+/* Writes type and fields. Returns 0 or -EMSGSIZE. */
+int message_encode(const struct message *m, struct wire_writer *w);
+
+/*
+ * Reads what message_encode() wrote; bytes are views of in, lists live in
+ * arena. Returns 0 or -EBADMSG: unknown type, a length beyond the end, octets
+ * left over, a list too long. ret_message->fd is -1.
+ */
+int message_decode(struct slice in, struct arena *arena,
+		   struct message *ret_message);
+
+/* The descriptor, now the caller's; the message holds none any more. */
+int message_take_fd(struct message *m);
+
+#endif

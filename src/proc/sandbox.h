@@ -1,0 +1,18 @@
+/*
+ * The cage of a role: no_new_privs, not dumpable, no core files, no new files
+ * and no exec (seccomp allow list), no file system (Landlock, where the kernel
+ * has it). What is not allowed fails with EPERM and is logged by the kernel.
+ */
+#ifndef PROC_SANDBOX_H
+#define PROC_SANDBOX_H
+
+#include "proc/message.h"
+
+/*
+ * Shuts the cage of the calling process. state_dir: the one directory that
+ * ROLE_QUEUE may still use; ignored for the others. Returns 0 or -errno; a
+ * kernel without Landlock is no error.
+ */
+int sandbox_enter(enum role role, const char *state_dir);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * The encoding of messages between roles: little-endian numbers, length before
+ * bytes. Reader and writer carry their error; check once at the end.
+ */
+#ifndef PROC_WIRE_H
+#define PROC_WIRE_H
+
+#include "base/arena.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	WIRE_OCTETS = 8 << 20,    /* of one message, in all */
+	WIRE_LIST = 4096,         /* elements of a list */
+	WIRE_TEXT_OCTETS = 1024,  /* of an outcome's text */
+};
+
+struct slices {
+	const struct slice *items;
+	size_t count;
+};
+
+/* What became of a recipient. */
+enum outcome_kind {
+	OUTCOME_DELIVERED,
+	OUTCOME_REFUSED,   /* a 5xx: permanent */
+	OUTCOME_DEFERRED,  /* a 4xx, no connection, time-out: try again */
+	OUTCOME_UNCERTAIN, /* lost after the final dot: try again, may double */
+	OUTCOME_CANCELLED, /* never begun */
+};
+
+struct outcome {
+	enum outcome_kind kind;
+	uint16_t code;     /* the peer's reply code, 0 when it gave none */
+	uint8_t status[3]; /* RFC 3463; class 0 = none */
+	struct slice text; /* the peer's text or our reason, one or more lines */
+};
+
+/* A recipient on its way into the queue. */
+struct recipient {
+	struct slice address;     /* final mailbox, "local@domain" */
+	struct slice orcpt_type;  /* RFC 3461 4.2; empty if none */
+	struct slice orcpt;
+	struct slice original;    /* as given at RCPT, before aliases */
+	uint32_t notify;          /* enum dsn_notify */
+	bool is_in_delivery;      /* a SETTLE will follow: do not try yet */
+	struct outcome last;      /* what the session saw; code 0 if not tried */
+};
+
+struct recipients {
+	const struct recipient *items;
+	size_t count;
+};
+
+struct wire_writer {
+	char *bytes; /* mem_free() it */
+	size_t n;
+	size_t room;
+	bool failed; /* over a limit */
+};
+
+struct wire_reader {
+	struct slice rest;
+	struct arena *arena; /* lists are made here; bytes are views of rest */
+	bool failed;
+};
+
+void wire_put_u32(struct wire_writer *w, uint32_t v);
+void wire_put_u64(struct wire_writer *w, uint64_t v);
+void wire_put_bool(struct wire_writer *w, bool v);
+void wire_put_slice(struct wire_writer *w, struct slice v);
+void wire_put_slices(struct wire_writer *w, struct slices v);
+void wire_put_outcome(struct wire_writer *w, struct outcome v);
+void wire_put_recipients(struct wire_writer *w, struct recipients v);
+
+/* After a failure each gives a zero value. */
+uint32_t wire_get_u32(struct wire_reader *r);
+uint64_t wire_get_u64(struct wire_reader *r);
+bool wire_get_bool(struct wire_reader *r);
+struct slice wire_get_slice(struct wire_reader *r);
+struct slices wire_get_slices(struct wire_reader *r);
+struct outcome wire_get_outcome(struct wire_reader *r);
+struct recipients wire_get_recipients(struct wire_reader *r);
+
+#endif
