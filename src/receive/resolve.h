@@ -1,0 +1,57 @@
+/*
+ * Where mail for an address goes: our domains, their aliases, and Dovecot's
+ * word on who exists. Order (design section 4): exact mailbox, exact alias,
+ * the same without detail and drop characters, catch-all. A catch-all never
+ * shadows a mailbox; an alias is followed to depth 10 and 1,000 results,
+ * cycles end it; one whose local target does not exist is no such user.
+ * `user+detail` reaches Dovecot whole. Bare <postmaster>
+ * is postmaster of hostname's domain if that is local, else of the first domain.
+ */
+#ifndef RECEIVE_RESOLVE_H
+#define RECEIVE_RESOLVE_H
+
+#include "auth/userdb.h"
+#include "conf/aliases.h"
+#include "conf/conf.h"
+#include "proc/message.h"
+#include "smtp/address.h"
+
+struct domains; /* the local domains and their aliases: one generation */
+
+struct domains *domains_new(void);
+void domains_free(struct domains **domains);
+/* Takes aliases over. domain is canonical. */
+void domains_add(struct domains *domains, struct slice domain,
+		 struct aliases *aliases);
+bool domains_is_local(const struct domains *domains, struct slice domain);
+size_t domains_count(const struct domains *domains);
+
+struct resolver;
+struct resolution;
+
+/* users, conf and domains outlive the resolver, or are replaced first. */
+struct resolver *resolver_new(struct userdb_client *users);
+void resolver_free(struct resolver **resolver);
+/* Running resolutions end with RESOLVE_TRY_LATER; call it on a reload. */
+void resolver_use(struct resolver *resolver, const struct conf *conf,
+		  const struct domains *domains);
+
+struct resolve_answer {
+	enum resolve_result result;
+	struct slices mailboxes; /* RESOLVE_MAILBOXES: final local addresses as
+	                            address_format() writes them, none twice */
+	struct slice problem;    /* else: why, for the log */
+	struct slices steps;     /* each step in words, when asked for */
+};
+
+/* The answer lives during the call. Called once, never from within
+ * resolve_start(). */
+typedef void resolve_on_answer(const struct resolve_answer *answer, void *arg);
+
+struct resolution *resolve_start(struct resolver *resolver,
+				 const struct address *address,
+				 bool with_steps, resolve_on_answer *on_answer,
+				 void *arg);
+void resolve_cancel(struct resolution **resolution);
+
+#endif
