@@ -5,9 +5,9 @@
 #include <sys/queue.h>
 
 #ifndef TAILQ_FOREACH_SAFE
-#define TAILQ_FOREACH_SAFE(var, head, field, next)                           \
-	for ((var) = TAILQ_FIRST(head);                                      \
-	     (var) != NULL && ((next) = TAILQ_NEXT(var, field), 1);          \
+#define TAILQ_FOREACH_SAFE(var, head, field, next)                             \
+	for ((var) = TAILQ_FIRST(head);                                        \
+	     (var) != NULL && ((next) = TAILQ_NEXT(var, field), 1);            \
 	     (var) = (next))
 #endif
 

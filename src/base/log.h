@@ -39,7 +39,8 @@ struct log_ctx {
 };
 
 struct log_fact {
-	const char *key; /* [a-z_]+; the journal's field is CULVER_ + upper case */
+	const char
+		*key; /* [a-z_]+; the journal's field is CULVER_ + upper case */
 	struct slice text;
 	uint64_t number;
 	bool is_number;
@@ -50,10 +51,10 @@ struct log_fact log_text(const char *key, struct slice value);
 struct log_fact log_string(const char *key, const char *value);
 struct log_fact log_number(const char *key, uint64_t value);
 
-#define LOG(level, ctx, message, ...)                                        \
-	log_event(level, ctx, message,                                       \
-		  (const struct log_fact[]){ __VA_ARGS__ },                  \
-		  sizeof((const struct log_fact[]){ __VA_ARGS__ }) /         \
+#define LOG(level, ctx, message, ...)                                          \
+	log_event(level, ctx, message,                                         \
+		  (const struct log_fact[]){ __VA_ARGS__ },                    \
+		  sizeof((const struct log_fact[]){ __VA_ARGS__ }) /           \
 			  sizeof(struct log_fact))
 
 /* One event without facts. */

@@ -15,9 +15,9 @@ struct slice {
 };
 
 /* A string literal as slice; usable in static tables. */
-#define SLICE(literal)                                                       \
-	{                                                                    \
-		.p = (literal), .n = sizeof(literal) - 1                     \
+#define SLICE(literal)                                                         \
+	{                                                                      \
+		.p = (literal), .n = sizeof(literal) - 1                       \
 	}
 #define S(literal) ((struct slice)SLICE(literal))
 

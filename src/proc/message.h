@@ -49,12 +49,11 @@ typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef bool wire_bool;
 
-#define MESSAGE(NAME, name, from, to, fd)                                    \
-	struct msg_##name {
-#define FIELD(type, name) wire_##type name;
-#define END(name)                                                            \
-	char end_of_message; /* so that none is empty */                     \
-	}                                                                    \
+#define MESSAGE(NAME, name, from, to, fd) struct msg_##name {
+#define FIELD(type, name)                 wire_##type name;
+#define END(name)                                                              \
+	char end_of_message; /* so that none is empty */                       \
+	}                                                                      \
 	;
 #include "proc/messages.def"
 #undef MESSAGE

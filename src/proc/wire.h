@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 enum {
-	WIRE_OCTETS = 8 << 20,    /* of one message, in all */
-	WIRE_LIST = 4096,         /* elements of a list */
-	WIRE_TEXT_OCTETS = 1024,  /* of an outcome's text */
+	WIRE_OCTETS = 8 << 20,   /* of one message, in all */
+	WIRE_LIST = 4096,        /* elements of a list */
+	WIRE_TEXT_OCTETS = 1024, /* of an outcome's text */
 };
 
 struct slices {
@@ -35,18 +35,19 @@ struct outcome {
 	enum outcome_kind kind;
 	uint16_t code;     /* the peer's reply code, 0 when it gave none */
 	uint8_t status[3]; /* RFC 3463; class 0 = none */
-	struct slice text; /* the peer's text or our reason, one or more lines */
+	struct slice
+		text; /* the peer's text or our reason, one or more lines */
 };
 
 /* A recipient on its way into the queue. */
 struct recipient {
-	struct slice address;     /* final mailbox, "local@domain" */
-	struct slice orcpt_type;  /* RFC 3461 4.2; empty if none */
+	struct slice address;    /* final mailbox, "local@domain" */
+	struct slice orcpt_type; /* RFC 3461 4.2; empty if none */
 	struct slice orcpt;
-	struct slice original;    /* as given at RCPT, before aliases */
-	uint32_t notify;          /* enum dsn_notify */
-	bool is_in_delivery;      /* a SETTLE will follow: do not try yet */
-	struct outcome last;      /* what the session saw; code 0 if not tried */
+	struct slice original; /* as given at RCPT, before aliases */
+	uint32_t notify;       /* enum dsn_notify */
+	bool is_in_delivery;   /* a SETTLE will follow: do not try yet */
+	struct outcome last;   /* what the session saw; code 0 if not tried */
 };
 
 struct recipients {

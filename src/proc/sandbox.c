@@ -1,0 +1,260 @@
+#include "proc/sandbox.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* --- seccomp ----------------------------------------------------------------- */
+
+/* What every role needs: its loop, its links, its memory, its log. */
+static const int common_calls[] = {
+	/* descriptors it has */
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(readv),
+	SCMP_SYS(writev),
+	SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(pwritev),
+	SCMP_SYS(preadv2),
+	SCMP_SYS(pwritev2),
+	SCMP_SYS(lseek),
+	SCMP_SYS(close),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(dup),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(sendfile),
+	SCMP_SYS(copy_file_range),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(ioctl),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(eventfd2),
+	/* sockets it was handed */
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(setsockopt),
+	SCMP_SYS(getsockname),
+	SCMP_SYS(getpeername),
+	/* waiting */
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(futex),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(restart_syscall),
+	/* memory; mmap and mprotect have rules of their own */
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	/* facts */
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(uname),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(getcpu),
+	/* signals and the end */
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+static const int accepting_calls[] = { SCMP_SYS(accept4), SCMP_SYS(accept) };
+
+/* Files; Landlock says which. */
+static const int file_calls[] = {
+	SCMP_SYS(open),       SCMP_SYS(openat),     SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),   SCMP_SYS(rename),     SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),  SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),
+	SCMP_SYS(fsync),      SCMP_SYS(fdatasync),  SCMP_SYS(fallocate),
+	SCMP_SYS(statfs),     SCMP_SYS(fstatfs),    SCMP_SYS(stat),
+	SCMP_SYS(lstat),      SCMP_SYS(statx),      SCMP_SYS(access),
+	SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat), SCMP_SYS(getcwd),     SCMP_SYS(getdents64),
+	SCMP_SYS(fchmod),     SCMP_SYS(fchown),     SCMP_SYS(flock),
+	SCMP_SYS(utimensat),
+};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static int allow(scmp_filter_ctx ctx, const int *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Memory may be mapped and its protection changed, but never to run code. */
+static int allow_memory(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp no_exec =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				 no_exec);
+
+	if (r < 0)
+		return r;
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				no_exec);
+}
+
+static int filter_calls(scmp_filter_ctx ctx, enum role role)
+{
+	int r = allow(ctx, common_calls, COUNT(common_calls));
+
+	if (r == 0)
+		r = allow_memory(ctx);
+	if (r == 0 && (role == ROLE_RECEIVE || role == ROLE_CONTROL))
+		r = allow(ctx, accepting_calls, COUNT(accepting_calls));
+	if (r == 0 && role == ROLE_QUEUE)
+		r = allow(ctx, file_calls, COUNT(file_calls));
+	if (r == 0)
+		r = seccomp_load(ctx);
+	return r;
+}
+
+static int enter_seccomp(enum role role)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r;
+
+	if (ctx == NULL)
+		return -ENOMEM;
+	/* The kernel's log names what was refused, if it can. */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	r = filter_calls(ctx, role);
+	seccomp_release(ctx);
+	return r;
+}
+
+/* --- Landlock ------------------------------------------------------------------ */
+
+/* linux/landlock.h of 6.12; Debian 12's header ends at ABI 2. */
+struct ruleset_attr {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net; /* ABI 4 */
+	uint64_t scoped;             /* ABI 6 */
+};
+
+struct __attribute__((packed)) path_beneath_attr {
+	uint64_t allowed_access;
+	int32_t parent_fd;
+};
+
+enum { RULE_PATH_BENEATH = 1, CREATE_RULESET_VERSION = 1 };
+
+/* Accesses to files known at each ABI: execute (bit 0) to ioctl (bit 15). */
+static uint64_t handled_files(long abi)
+{
+	if (abi >= 5)
+		return 0xffff; /* ioctl_dev */
+	if (abi >= 3)
+		return 0x7fff; /* truncate */
+	return abi == 2 ? 0x3fff /* refer */ : 0x1fff;
+}
+
+/* All but execute, and the making of devices, sockets, pipes and links. */
+static uint64_t queue_files(long abi)
+{
+	const uint64_t no = 1u << 0 | 1u << 6 | 1u << 9 | 1u << 10 | 1u << 11 |
+			    1u << 12 | 1u << 15;
+
+	return handled_files(abi) & ~no;
+}
+
+static int allow_beneath(int ruleset, const char *dir, uint64_t access)
+{
+	AUTO(fd_close) int fd = open(dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	struct path_beneath_attr rule = { .allowed_access = access,
+					  .parent_fd = fd };
+
+	if (fd < 0 || syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH,
+			      &rule, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int enter_landlock(enum role role, const char *state_dir)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			   CREATE_RULESET_VERSION);
+	struct ruleset_attr attr = { .handled_access_fs = handled_files(abi) };
+	AUTO(fd_close) int ruleset = -1;
+	size_t size = sizeof(attr.handled_access_fs);
+
+	if (abi < 1)
+		return 0; /* this kernel has none */
+	if (abi >= 4) {
+		attr.handled_access_net = 3; /* bind, connect */
+		size = 2 * sizeof(uint64_t);
+	}
+	if (abi >= 6) {
+		attr.scoped = 3; /* abstract sockets, signals */
+		size = sizeof(attr);
+	}
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (ruleset < 0)
+		return -errno;
+	if (role == ROLE_QUEUE) {
+		int r = allow_beneath(ruleset, state_dir, queue_files(abi));
+
+		if (r < 0)
+			return r;
+	}
+	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+}
+
+/* --- all of it ------------------------------------------------------------------ */
+
+int sandbox_enter(enum role role, const char *state_dir)
+{
+	const struct rlimit none = { 0, 0 };
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	r = enter_landlock(role, state_dir);
+	return r < 0 ? r : enter_seccomp(role);
+}

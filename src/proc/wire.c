@@ -1,0 +1,202 @@
+#include "proc/wire.h"
+
+#include "base/mem.h"
+
+#include <endian.h>
+#include <string.h>
+
+static void put(struct wire_writer *w, const void *p, size_t n)
+{
+	if (w->failed || n > WIRE_OCTETS - w->n) {
+		w->failed = true;
+		return;
+	}
+	if (w->room - w->n < n) {
+		w->room = w->room * 2 + n + 256;
+		w->bytes = mem_resize(w->bytes, w->room, 1);
+	}
+	if (n > 0)
+		memcpy(w->bytes + w->n, p, n);
+	w->n += n;
+}
+
+void wire_put_u32(struct wire_writer *w, uint32_t v)
+{
+	v = htole32(v);
+	put(w, &v, sizeof(v));
+}
+
+void wire_put_u64(struct wire_writer *w, uint64_t v)
+{
+	v = htole64(v);
+	put(w, &v, sizeof(v));
+}
+
+void wire_put_bool(struct wire_writer *w, bool v)
+{
+	uint8_t octet = v ? 1 : 0;
+
+	put(w, &octet, sizeof(octet));
+}
+
+void wire_put_slice(struct wire_writer *w, struct slice v)
+{
+	if (v.n > WIRE_OCTETS) {
+		w->failed = true;
+		return;
+	}
+	wire_put_u32(w, (uint32_t)v.n);
+	put(w, v.p, v.n);
+}
+
+static void put_count(struct wire_writer *w, size_t count)
+{
+	if (count > WIRE_LIST)
+		w->failed = true;
+	wire_put_u32(w, (uint32_t)count);
+}
+
+void wire_put_slices(struct wire_writer *w, struct slices v)
+{
+	put_count(w, v.count);
+	for (size_t i = 0; i < v.count && !w->failed; i++)
+		wire_put_slice(w, v.items[i]);
+}
+
+void wire_put_outcome(struct wire_writer *w, struct outcome v)
+{
+	wire_put_u32(w, (uint32_t)v.kind);
+	wire_put_u32(w, v.code);
+	for (size_t i = 0; i < sizeof(v.status); i++)
+		put(w, &v.status[i], 1);
+	wire_put_slice(w, slice_head(v.text, WIRE_TEXT_OCTETS));
+}
+
+void wire_put_recipients(struct wire_writer *w, struct recipients v)
+{
+	put_count(w, v.count);
+	for (size_t i = 0; i < v.count && !w->failed; i++) {
+		const struct recipient *r = &v.items[i];
+
+		wire_put_slice(w, r->address);
+		wire_put_slice(w, r->orcpt_type);
+		wire_put_slice(w, r->orcpt);
+		wire_put_slice(w, r->original);
+		wire_put_u32(w, r->notify);
+		wire_put_bool(w, r->is_in_delivery);
+		wire_put_outcome(w, r->last);
+	}
+}
+
+/* The next n octets, or NULL and the error. */
+static const char *get(struct wire_reader *r, size_t n)
+{
+	const char *p = r->rest.p;
+
+	if (r->failed || r->rest.n < n) {
+		r->failed = true;
+		return NULL;
+	}
+	r->rest = slice_tail(r->rest, n);
+	return p;
+}
+
+uint32_t wire_get_u32(struct wire_reader *r)
+{
+	uint32_t v = 0;
+	const char *p = get(r, sizeof(v));
+
+	if (p != NULL)
+		memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+uint64_t wire_get_u64(struct wire_reader *r)
+{
+	uint64_t v = 0;
+	const char *p = get(r, sizeof(v));
+
+	if (p != NULL)
+		memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+bool wire_get_bool(struct wire_reader *r)
+{
+	const char *p = get(r, 1);
+
+	if (p != NULL && (unsigned char)*p > 1)
+		r->failed = true;
+	return p != NULL && *p == 1;
+}
+
+struct slice wire_get_slice(struct wire_reader *r)
+{
+	size_t n = wire_get_u32(r);
+	const char *p = get(r, n);
+
+	return (struct slice){ .p = p, .n = p != NULL ? n : 0 };
+}
+
+/* A list's length: bounded, and no longer than its octets allow. */
+static size_t get_count(struct wire_reader *r, size_t least_octets)
+{
+	size_t count = wire_get_u32(r);
+
+	if (count > WIRE_LIST || count > r->rest.n / least_octets)
+		r->failed = true;
+	return r->failed ? 0 : count;
+}
+
+struct slices wire_get_slices(struct wire_reader *r)
+{
+	size_t count = get_count(r, sizeof(uint32_t));
+	struct slice *items;
+
+	if (count == 0)
+		return (struct slices){ NULL, 0 };
+	items = arena_array(r->arena, count, sizeof(*items));
+	for (size_t i = 0; i < count; i++)
+		items[i] = wire_get_slice(r);
+	return (struct slices){ items, r->failed ? 0 : count };
+}
+
+struct outcome wire_get_outcome(struct wire_reader *r)
+{
+	struct outcome v = { .kind = OUTCOME_DELIVERED };
+	uint32_t kind = wire_get_u32(r);
+	uint32_t code = wire_get_u32(r);
+	const char *status = get(r, sizeof(v.status));
+
+	v.text = wire_get_slice(r);
+	if (kind > OUTCOME_CANCELLED || code > 599 ||
+	    v.text.n > WIRE_TEXT_OCTETS)
+		r->failed = true;
+	if (r->failed || status == NULL)
+		return (struct outcome){ .kind = OUTCOME_DEFERRED };
+	v.kind = (enum outcome_kind)kind;
+	v.code = (uint16_t)code;
+	memcpy(v.status, status, sizeof(v.status));
+	return v;
+}
+
+struct recipients wire_get_recipients(struct wire_reader *r)
+{
+	/* four lengths, notify, bool, an outcome */
+	size_t count = get_count(r, 4 * 4 + 4 + 1 + 15);
+	struct recipient *items;
+
+	if (count == 0)
+		return (struct recipients){ NULL, 0 };
+	items = arena_array(r->arena, count, sizeof(*items));
+	for (size_t i = 0; i < count; i++) {
+		items[i].address = wire_get_slice(r);
+		items[i].orcpt_type = wire_get_slice(r);
+		items[i].orcpt = wire_get_slice(r);
+		items[i].original = wire_get_slice(r);
+		items[i].notify = wire_get_u32(r);
+		items[i].is_in_delivery = wire_get_bool(r);
+		items[i].last = wire_get_outcome(r);
+	}
+	return (struct recipients){ items, r->failed ? 0 : count };
+}
