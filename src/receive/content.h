@@ -23,7 +23,10 @@ enum content_state {
 	CONTENT_BROKEN,  /* other trouble: 451; the same */
 };
 
-/* spool: who hands out spool files in this process; see spooler_new(). */
+/* spool: who hands out spool files in this process; see spooler_new(); it
+ * outlives its contents. on_ready is called once after each time
+ * content_state() became CONTENT_WAITING, never from within these functions;
+ * it may free the content. */
 struct spooler;
 struct content *content_new(struct spooler *spool, void (*on_ready)(void *arg),
 			    void *arg);
@@ -33,7 +36,8 @@ void content_free(struct content **content);
 void content_write(struct content *content, struct slice octets);
 enum content_state content_state(const struct content *content);
 /* All has been written: flushes and seals. Returns the state; anything but
- * CONTENT_OPEN refuses the message. */
+ * CONTENT_OPEN refuses the message, but CONTENT_WAITING, which changed
+ * nothing: call it again after on_ready. */
 enum content_state content_finish(struct content *content);
 
 /* After content_finish(): the descriptor (still content's own), the octets,
@@ -43,6 +47,9 @@ uint64_t content_octets(const struct content *content);
 uint64_t content_spool_id(const struct content *content);
 /* ENQUEUE named the spool file: it is `queue`'s now. */
 void content_hand_over(struct content *content);
+/* The `queue` that knew the spool file is gone: the content can still be
+ * delivered, but not queued. */
+bool content_is_orphan(const struct content *content);
 
 /* Asks `queue` for spool files and passes its answers on. */
 struct spooler *spooler_new(struct role_self *self);

@@ -16,6 +16,8 @@
 #include "proc/message.h"
 #include "smtp/address.h"
 
+#include <event2/event.h>
+
 struct domains; /* the local domains and their aliases: one generation */
 
 struct domains *domains_new(void);
@@ -25,14 +27,23 @@ void domains_add(struct domains *domains, struct slice domain,
 		 struct aliases *aliases);
 bool domains_is_local(const struct domains *domains, struct slice domain);
 size_t domains_count(const struct domains *domains);
+/* The aliases of a local domain; NULL when it has none or is not local. */
+const struct aliases *domains_aliases(const struct domains *domains,
+				      struct slice domain);
+/* The domain that was added first; empty when there is none. */
+struct slice domains_first(const struct domains *domains);
 
 struct resolver;
 struct resolution;
 
-/* users, conf and domains outlive the resolver, or are replaced first. */
-struct resolver *resolver_new(struct userdb_client *users);
+/* users outlives the resolver; conf and domains too, or they are replaced
+ * first. */
+struct resolver *resolver_new(struct event_base *base,
+			      struct userdb_client *users);
+/* All resolutions have ended or were cancelled before. */
 void resolver_free(struct resolver **resolver);
-/* Running resolutions end with RESOLVE_TRY_LATER; call it on a reload. */
+/* Call it before the first resolution and on each reload: what was remembered
+ * of Dovecot is forgotten, running resolutions start again. */
 void resolver_use(struct resolver *resolver, const struct conf *conf,
 		  const struct domains *domains);
 
