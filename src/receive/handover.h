@@ -33,19 +33,19 @@ size_t handovers_waiting(const struct handovers *handovers);
 size_t handovers_detached(const struct handovers *handovers);
 
 struct handover_recipient {
-	struct slice original;        /* as given at RCPT */
+	struct slice original; /* as given at RCPT */
 	struct rcpt_params dsn;
-	struct slices mailboxes;      /* final local addresses */
+	struct slices mailboxes; /* final local addresses */
 };
 
 struct handover_request {
 	struct slice trace;
-	struct slice reverse_path;    /* "" for the null sender */
+	struct slice reverse_path; /* "" for the null sender */
 	struct mail_params mail;
-	struct slice login;           /* empty for none */
+	struct slice login; /* empty for none */
 	const struct handover_recipient *recipients;
 	size_t recipient_count;
-	bool queue_only;              /* never in-session */
+	bool queue_only; /* never in-session */
 };
 
 /* Called once, never from within handover_start(); the handover is gone then.

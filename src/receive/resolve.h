@@ -60,9 +60,8 @@ struct resolve_answer {
 typedef void resolve_on_answer(const struct resolve_answer *answer, void *arg);
 
 struct resolution *resolve_start(struct resolver *resolver,
-				 const struct address *address,
-				 bool with_steps, resolve_on_answer *on_answer,
-				 void *arg);
+				 const struct address *address, bool with_steps,
+				 resolve_on_answer *on_answer, void *arg);
 void resolve_cancel(struct resolution **resolution);
 
 #endif

@@ -1,0 +1,66 @@
+#include "receive/handover-private.h"
+#include "receive/names.h"
+
+#include <assert.h>
+
+static struct handover_recipient *copy_recipients(
+	struct arena *a, const struct handover_request *request)
+{
+	struct handover_recipient *r =
+		arena_array(a, request->recipient_count, sizeof(*r));
+
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		r[i].original = arena_copy(a, request->recipients[i].original);
+		r[i].dsn = request->recipients[i].dsn;
+		r[i].dsn.orcpt_type = arena_copy(a, r[i].dsn.orcpt_type);
+		r[i].dsn.orcpt = arena_copy(a, r[i].dsn.orcpt);
+	}
+	return r;
+}
+
+void handover_copy_request(struct handover *h,
+			   const struct handover_request *request)
+{
+	struct arena *a = h->arena;
+
+	h->request = *request;
+	h->request.trace = arena_copy(a, request->trace);
+	h->request.reverse_path = arena_copy(a, request->reverse_path);
+	h->request.mail.envid = arena_copy(a, request->mail.envid);
+	h->request.login = arena_copy(a, request->login);
+	h->request.recipients = copy_recipients(a, request);
+	h->log = (struct log_ctx){ .key = "trace", .value = h->request.trace };
+}
+
+bool handover_collect(struct handover *h,
+		      const struct handover_request *request)
+{
+	struct names mailboxes;
+	size_t room = 0;
+
+	for (size_t i = 0; i < request->recipient_count; i++)
+		room += request->recipients[i].mailboxes.count;
+	assert(room > 0);
+	h->targets = arena_array(h->arena, room < WIRE_LIST ? room : WIRE_LIST,
+				 sizeof(*h->targets));
+	names_init(&mailboxes, h->arena);
+	for (size_t i = 0; i < request->recipient_count; i++) {
+		struct slices of = request->recipients[i].mailboxes;
+
+		for (size_t j = 0; j < of.count; j++) {
+			bool is_new;
+
+			(void)names_add(&mailboxes, of.items[j], &is_new);
+			if (!is_new)
+				continue;
+			if (h->target_count == WIRE_LIST)
+				return false;
+			h->targets[h->target_count++] = (struct target){
+				.mailbox = arena_copy(h->arena, of.items[j]),
+				.recipient = &h->request.recipients[i],
+				.outcome.kind = OUTCOME_CANCELLED,
+			};
+		}
+	}
+	return true;
+}
