@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct conf_list {
 	const char **items;
@@ -40,6 +41,7 @@ size_t conf_count(void);
 const char *conf_name(size_t i);
 /* The number of the setting with that name, or conf_count(). */
 size_t conf_find(const char *name);
+bool conf_is_list(size_t i);
 /* The known name nearest to a mistaken one, or NULL if none is near. */
 const char *conf_nearest(const char *name);
 
@@ -62,7 +64,7 @@ const char **conf_get(const struct conf *conf, size_t i, struct arena *arena,
 void conf_complete(struct conf *conf);
 
 /* The man page's and the sample's text, from keys.def; for the build. */
-void conf_print_man(void);
-void conf_print_sample(void);
+void conf_print_man(FILE *out);
+void conf_print_sample(FILE *out);
 
 #endif

@@ -20,8 +20,8 @@ void conf_errors_warn(struct conf_errors *errors, const char *file,
 		      unsigned line, const char *setting, const char *format,
 		      ...) __attribute__((format(printf, 5, 6)));
 
-size_t conf_errors_count(const struct conf_errors *errors);   /* errors only */
-size_t conf_errors_lines(const struct conf_errors *errors);   /* both */
+size_t conf_errors_count(const struct conf_errors *errors); /* errors only */
+size_t conf_errors_lines(const struct conf_errors *errors); /* both */
 /* Line i of conf_errors_lines(), in the order found; without line end. */
 const char *conf_errors_line(const struct conf_errors *errors, size_t i);
 bool conf_errors_is_warning(const struct conf_errors *errors, size_t i);

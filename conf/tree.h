@@ -10,7 +10,8 @@
 struct tree_domain {
 	const char *name; /* canonical (smtp/name.h) */
 	const char *path; /* of its aliases file, for messages */
-	struct slice aliases; /* the text, checked by aliases_parse(); may be empty */
+	struct slice
+		aliases; /* the text, checked by aliases_parse(); may be empty */
 };
 
 struct tree_certificate {

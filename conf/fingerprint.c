@@ -1,0 +1,98 @@
+/* tree_fingerprint() of tree.h. */
+#include "base/mem.h"
+#include "conf/tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* FNV-1a: no enemy chooses what is hashed here. */
+static uint64_t hash(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 0x100000001b3ULL;
+	return h;
+}
+
+static uint64_t hash_stat(uint64_t h, const struct stat *st)
+{
+	const uint64_t facts[] = {
+		(uint64_t)st->st_dev,         (uint64_t)st->st_ino,
+		(uint64_t)st->st_mode,        (uint64_t)st->st_size,
+		(uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec,
+		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+	};
+
+	return hash(h, facts, sizeof(facts));
+}
+
+/* The name itself, which may be a link, and what it leads to. */
+static uint64_t hash_file(int dirfd, const char *name)
+{
+	uint64_t h = hash(0xcbf29ce484222325ULL, name, strlen(name));
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return h;
+	h = hash_stat(h, &st);
+	if (S_ISLNK(st.st_mode) && fstatat(dirfd, name, &st, 0) == 0)
+		h = hash_stat(h, &st);
+	return h;
+}
+
+/* The entries' order changes nothing: their hashes are added up. */
+static uint64_t hash_directory(int dirfd, const char *name,
+			       const char *const *files)
+{
+	AUTO(fd_close)
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	uint64_t sum = hash_file(dirfd, name);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		uint64_t h;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		h = hash_file(fd, entry->d_name);
+		for (size_t i = 0; files[i] != NULL; i++) {
+			uint64_t inner;
+
+			(void)snprintf(path, sizeof(path), "%s/%s",
+				       entry->d_name, files[i]);
+			inner = hash_file(fd, path);
+			h = hash(h, &inner, sizeof(inner));
+		}
+		sum += h;
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	else
+		fd_close(&copy);
+	return sum;
+}
+
+uint64_t tree_fingerprint(const char *dir)
+{
+	static const char *const domain_files[] = { "aliases", NULL };
+	static const char *const certificate_files[] = { "fullchain.pem",
+							 "privkey.pem", NULL };
+	AUTO(fd_close)
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint64_t parts[3];
+
+	if (fd < 0)
+		return 0;
+	parts[0] = hash_file(fd, "culver.conf");
+	parts[1] = hash_directory(fd, "domains", domain_files);
+	parts[2] = hash_directory(fd, "certs", certificate_files);
+	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
+}

@@ -1,0 +1,32 @@
+/*
+ * A first look at culver.conf, for what libconfuse does not say: which setting
+ * stands in which line, twice or with an unknown name, and what is never
+ * closed. It also keeps from libconfuse what would confuse it: comments (they
+ * put its line numbers out), escapes it fails on, and octets it skips without
+ * a word.
+ */
+#ifndef CONF_SCAN_H
+#define CONF_SCAN_H
+
+#include "base/arena.h"
+#include "conf/errors.h"
+
+struct scan_statement {
+	struct slice name; /* view of the text */
+	unsigned line;
+	bool is_block; /* NAME { } and not NAME = value */
+};
+
+struct scan {
+	struct scan_statement *statements; /* outside of all blocks */
+	size_t count;
+};
+
+/*
+ * Looks at the text and blanks out its comments. Returns false when an error
+ * was added: the text is then not for libconfuse.
+ */
+bool scan_text(char *text, size_t n, const char *file, struct arena *arena,
+	       struct conf_errors *errors, struct scan *ret_scan);
+
+#endif
