@@ -23,19 +23,23 @@ typedef void lmtp_want_socket(void *arg);
 typedef void lmtp_on_features(bool has_smtputf8, void *arg);
 
 struct lmtp_pool_config {
-	const char *hostname;      /* for LHLO; copied */
-	unsigned connections;      /* at most */
-	unsigned greeting_ms;      /* 10 s: Dovecot's 101st connection gets none */
-	unsigned answer_ms;        /* for each step but the last; 60 s */
-	unsigned final_ms;         /* after the content; 5 min: Sieve may be slow */
-	unsigned idle_ms;          /* idle connections close; 60 s */
+	const char *hostname; /* for LHLO; copied */
+	unsigned connections; /* at most */
+	unsigned greeting_ms; /* 10 s: Dovecot's 101st connection gets none */
+	unsigned answer_ms;   /* for each step but the last; 60 s */
+	unsigned final_ms;    /* after the content; 5 min: Sieve may be slow */
+	unsigned idle_ms;     /* idle connections close; 60 s */
 };
 
+/* Connects soon, to learn what the server offers; when connecting fails it
+ * tries again after 0.1 to 5 s, and what waits meanwhile ends at once. */
 struct lmtp_pool *lmtp_pool_new(struct event_base *base,
 				const struct lmtp_pool_config *config,
 				lmtp_want_socket *want,
 				lmtp_on_features *on_features, void *arg);
+/* Ends all deliveries without calling back. */
 void lmtp_pool_free(struct lmtp_pool **pool);
+/* For what is new: idle connections are closed, busy ones when they are done. */
 void lmtp_pool_configure(struct lmtp_pool *pool,
 			 const struct lmtp_pool_config *config);
 /* fd is taken over; -1 when there is none, and error (negative errno) why. A
