@@ -1,0 +1,269 @@
+#include "queue/attempts.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { FILL_OCTETS = 8 << 20 };
+
+/* link NULL: it rests until deadline_ms, then it is due again. */
+struct attempt {
+	TAILQ_ENTRY(attempt) entry;
+	uint64_t id;
+	uint64_t row;
+	enum store_line line;
+	const struct link *link;
+	uint64_t deadline_ms;
+};
+
+struct attempts {
+	struct store *store;
+	struct batch *batch;
+	const struct peers *peers;
+	TAILQ_HEAD(, attempt) all;
+	size_t count[STORE_LINES];
+	uint64_t last_id;
+	unsigned turn; /* whose turn it is among peers */
+};
+
+struct attempts *attempts_new(struct store *store, struct batch *batch,
+			      const struct peers *peers)
+{
+	struct attempts *a = mem_new(sizeof(*a));
+
+	a->store = store;
+	a->batch = batch;
+	a->peers = peers;
+	TAILQ_INIT(&a->all);
+	return a;
+}
+
+static void forget(struct attempts *a, struct attempt *t)
+{
+	TAILQ_REMOVE(&a->all, t, entry);
+	a->count[t->line]--;
+	mem_free(&t);
+}
+
+void attempts_free(struct attempts **attempts)
+{
+	if (*attempts == NULL)
+		return;
+	while (!TAILQ_EMPTY(&(*attempts)->all))
+		forget(*attempts, TAILQ_FIRST(&(*attempts)->all));
+	mem_free(attempts);
+}
+
+/* --- beginning -------------------------------------------------------------------- */
+
+/* Content that several recipients of one message share while a window is
+ * filled; -1 for none. */
+struct opened {
+	uint64_t queue_id;
+	int fd;
+};
+
+static int open_content(struct attempts *a, uint64_t queue_id,
+			struct opened *opened)
+{
+	int r;
+
+	if (opened->fd >= 0 && opened->queue_id == queue_id)
+		return 0;
+	fd_close(&opened->fd);
+	r = store_open_content(a->store, queue_id, &opened->fd);
+	opened->queue_id = queue_id;
+	return r;
+}
+
+static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
+			 const struct store_entry *e, int fd)
+{
+	struct message m = { .type = MESSAGE_ATTEMPT };
+
+	m.attempt = (struct msg_attempt){
+		.id = id,
+		.trace = e->message.trace,
+		.reverse_path = e->message.reverse_path,
+		.recipient = e->recipient.address,
+		.content_octets = e->message.content_octets,
+		.is_8bit = e->message.is_8bit,
+	};
+	peers_send(a->peers, to, &m, fd);
+}
+
+static void send_lookup(struct attempts *a, struct link *to, uint64_t id,
+			const struct store_entry *e)
+{
+	struct message m = { .type = MESSAGE_RESOLVE };
+
+	m.resolve = (struct msg_resolve){ .id = id,
+					  .address = e->recipient.address };
+	peers_send(a->peers, to, &m, -1);
+}
+
+static void fail_content(struct attempts *a, const struct store_entry *e,
+			 int error)
+{
+	static const struct outcome unreadable = {
+		.kind = OUTCOME_DEFERRED,
+		.status = { 4, 3, 0 },
+		.text = SLICE("the message's content cannot be read"),
+	};
+
+	LOG(LOG_ERROR, NULL, "cannot read a queued message's content",
+	    log_text("trace", e->message.trace),
+	    log_number("queue_id", e->message.queue_id),
+	    log_string("error", strerror(-error)));
+	batch_outcome(a->batch, e->recipient.row, &unreadable);
+}
+
+static void begin(struct attempts *a, struct link *to,
+		  const struct store_entry *e, struct opened *opened,
+		  uint64_t now_ms)
+{
+	bool is_lookup = e->recipient.line == STORE_REPORT;
+	struct attempt *t;
+
+	if (!is_lookup) {
+		int r = open_content(a, e->message.queue_id, opened);
+
+		if (r < 0) {
+			fail_content(a, e, r);
+			return;
+		}
+	}
+	t = mem_new(sizeof(*t));
+	t->id = ++a->last_id;
+	t->row = e->recipient.row;
+	t->line = e->recipient.line;
+	t->link = to;
+	t->deadline_ms = now_ms + (is_lookup ? ATTEMPTS_LOOKUP_MS
+					     : ATTEMPTS_DELIVERY_MS);
+	TAILQ_INSERT_TAIL(&a->all, t, entry);
+	a->count[t->line]++;
+	if (is_lookup)
+		send_lookup(a, to, t->id, e);
+	else
+		send_attempt(a, to, t->id, e, opened->fd);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t free_places(const struct attempts *a, enum store_line line)
+{
+	size_t all = a->count[STORE_NEW] + a->count[STORE_DEFERRED];
+
+	if (line == STORE_REPORT)
+		return ATTEMPTS_LOOKUPS - a->count[line];
+	return least(ATTEMPTS_WINDOW - all, ATTEMPTS_LINE - a->count[line]);
+}
+
+static int fill_line(struct attempts *a, enum store_line line, int64_t now,
+		     uint64_t now_ms)
+{
+	enum role role = line == STORE_REPORT ? ROLE_RECEIVE : ROLE_DELIVER;
+	AUTO(arena_free) struct arena *arena = arena_new(FILL_OCTETS);
+	struct store_entry due[ATTEMPTS_WINDOW];
+	struct link *links[ROLE_INDEX_MAX];
+	struct opened opened = { .fd = -1 };
+	size_t peers = a->peers->list(a->peers->arg, role, links);
+	size_t places = free_places(a, line), count = 0;
+	int r;
+
+	if (peers == 0 || places == 0)
+		return 0;
+	r = store_take_due(a->store, line, now, places, arena, due, &count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		begin(a, links[a->turn++ % peers], &due[i], &opened, now_ms);
+	fd_close(&opened.fd);
+	return 0;
+}
+
+int attempts_fill(struct attempts *a, int64_t now, uint64_t now_ms)
+{
+	int r = 0;
+
+	for (int line = 0; line < STORE_LINES && r == 0; line++)
+		r = fill_line(a, (enum store_line)line, now, now_ms);
+	return r;
+}
+
+/* --- ends ---------------------------------------------------------------------------- */
+
+static struct attempt *find(struct attempts *a, const struct link *from,
+			    uint64_t id, bool is_lookup)
+{
+	struct attempt *t;
+
+	TAILQ_FOREACH(t, &a->all, entry)
+		if (t->id == id && t->link == from &&
+		    (t->line == STORE_REPORT) == is_lookup)
+			return t;
+	return NULL;
+}
+
+/* The row itself stays taken until the batch has stored what became of it. */
+void attempts_on_result(struct attempts *a, const struct link *from,
+			const struct msg_attempt_result *m)
+{
+	struct attempt *t = find(a, from, m->id, false);
+
+	if (t == NULL || m->outcome.kind > OUTCOME_CANCELLED)
+		return; /* given up meanwhile */
+	batch_outcome(a->batch, t->row, &m->outcome);
+	forget(a, t);
+}
+
+void attempts_on_resolved(struct attempts *a, const struct link *from,
+			  const struct msg_resolved *m)
+{
+	struct attempt *t = find(a, from, m->id, true);
+
+	if (t == NULL)
+		return;
+	batch_resolved(a->batch, t->row, m);
+	forget(a, t);
+}
+
+void attempts_on_gone(struct attempts *a, const struct link *link,
+		      uint64_t now_ms)
+{
+	struct attempt *t;
+
+	TAILQ_FOREACH(t, &a->all, entry) {
+		if (t->link != link)
+			continue;
+		t->link = NULL;
+		t->deadline_ms = now_ms + ATTEMPTS_REST_MS;
+	}
+}
+
+void attempts_tick(struct attempts *a, uint64_t now_ms)
+{
+	struct attempt *t, *next;
+
+	TAILQ_FOREACH_SAFE(t, &a->all, entry, next) {
+		if (now_ms < t->deadline_ms)
+			continue;
+		store_give_back(a->store, t->row);
+		forget(a, t);
+	}
+}
+
+size_t attempts_count(const struct attempts *a)
+{
+	const struct attempt *t;
+	size_t count = 0;
+
+	TAILQ_FOREACH(t, &a->all, entry)
+		count += t->link != NULL;
+	return count;
+}

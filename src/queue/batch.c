@@ -1,0 +1,332 @@
+#include "queue/batch.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "queue/op.h"
+#include "queue/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { COMPLAIN_MS = 60000 };
+
+struct batch {
+	struct store *store;
+	struct spool *spool;
+	const struct queue_settings *settings;
+	const struct peers *peers;
+	TAILQ_HEAD(, op) ops;
+	size_t count;
+	size_t octets;
+	size_t enqueues;
+	uint64_t content_octets;
+	uint64_t complained_ms; /* when the last failure was logged */
+};
+
+struct batch *batch_new(struct store *store, struct spool *spool,
+			const struct queue_settings *settings,
+			const struct peers *peers)
+{
+	struct batch *b = mem_new(sizeof(*b));
+
+	b->store = store;
+	b->spool = spool;
+	b->settings = settings;
+	b->peers = peers;
+	TAILQ_INIT(&b->ops);
+	return b;
+}
+
+static void push(struct batch *b, struct op *op)
+{
+	TAILQ_INSERT_TAIL(&b->ops, op, entry);
+	b->count++;
+	b->octets += op_octets(op);
+	if (op->kind != OP_ENQUEUE)
+		return;
+	b->enqueues++;
+	b->content_octets += op->enqueue.m.content_octets;
+}
+
+static void pop(struct batch *b, struct op *op)
+{
+	TAILQ_REMOVE(&b->ops, op, entry);
+	b->count--;
+	b->octets -= op_octets(op);
+	if (op->kind == OP_ENQUEUE) {
+		b->enqueues--;
+		b->content_octets -= op->enqueue.m.content_octets;
+	}
+	op_free(&op);
+}
+
+void batch_free(struct batch **batch)
+{
+	if (*batch == NULL)
+		return;
+	while (!TAILQ_EMPTY(&(*batch)->ops))
+		pop(*batch, TAILQ_FIRST(&(*batch)->ops));
+	mem_free(batch);
+}
+
+/* --- gathering ---------------------------------------------------------------- */
+
+void batch_enqueue(struct batch *b, struct link *from, uint64_t holder,
+		   struct message *m)
+{
+	struct op *op = op_new(OP_ENQUEUE, from, m->enqueue.id);
+	struct enqueue *e = &op->enqueue.request;
+	uint64_t spool_id = m->enqueue.spool_id;
+
+	op_copy_enqueue(op, &m->enqueue);
+	e->fd = message_take_fd(m);
+	e->holder = holder;
+	if (spool_id != 0 && spool_is_of(b->spool, from, spool_id)) {
+		int64_t size = spool_octets(b->spool, spool_id);
+
+		spool_name(spool_id, op->enqueue.spool_file);
+		e->spool_file = op->enqueue.spool_file;
+		e->spool_octets = size >= 0 ? (uint64_t)size : UINT64_MAX;
+	} else if (spool_id != 0) {
+		fd_close(&e->fd); /* without content it will not pass */
+	}
+	push(b, op);
+}
+
+void batch_settle(struct batch *b, const struct msg_settle *m)
+{
+	struct op *op;
+
+	/* What is forgotten here is tried when its hold ends. */
+	if (b->count >= BATCH_KEPT_COUNT)
+		return;
+	op = op_new(OP_SETTLE, NULL, 0);
+	op->settle.queue_id = m->queue_id;
+	op->settle.place = m->index;
+	op_copy_outcome(op, &m->outcome);
+	push(b, op);
+}
+
+void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
+{
+	struct op *op = op_new(OP_OUTCOME, NULL, 0);
+
+	op->row = row;
+	op_copy_outcome(op, o);
+	push(b, op);
+}
+
+void batch_resolved(struct batch *b, uint64_t row, const struct msg_resolved *m)
+{
+	struct op *op = op_new(OP_RESOLVED, NULL, 0);
+
+	op->row = row;
+	op->resolved.result = m->result <= RESOLVE_NOT_LOCAL
+				      ? (enum resolve_result)m->result
+				      : RESOLVE_TRY_LATER;
+	op_copy_mailboxes(op, m->mailboxes);
+	push(b, op);
+}
+
+void batch_end_holds(struct batch *b, uint64_t holder, int64_t due)
+{
+	struct op *op = op_new(OP_END_HOLDS, NULL, 0);
+
+	op->end_holds.holder = holder;
+	op->end_holds.due = due;
+	push(b, op);
+}
+
+void batch_retry(struct batch *b, struct link *from,
+		 const struct msg_queue_retry *m)
+{
+	struct op *op;
+
+	if (b->count >= BATCH_KEPT_COUNT)
+		return;
+	op = op_new(OP_RETRY, from, m->id);
+	op->retry.queue_id = m->queue_id;
+	push(b, op);
+}
+
+void batch_forget(struct batch *b, const struct link *link)
+{
+	struct op *op, *next;
+
+	TAILQ_FOREACH_SAFE(op, &b->ops, entry, next) {
+		if (op->from != link)
+			continue;
+		if (op->kind == OP_ENQUEUE)
+			pop(b, op);
+		else
+			op->from = NULL;
+	}
+}
+
+bool batch_is_empty(const struct batch *b)
+{
+	return b->count == 0;
+}
+
+bool batch_is_full(const struct batch *b)
+{
+	return b->count >= BATCH_COUNT || b->octets >= BATCH_OCTETS;
+}
+
+uint64_t batch_content_octets(const struct batch *b)
+{
+	return b->content_octets;
+}
+
+/* --- ends of ops ----------------------------------------------------------------- */
+
+static void answer_enqueue(struct batch *b, struct op *op)
+{
+	struct message m = { .type = MESSAGE_ENQUEUED };
+
+	m.enqueued = (struct msg_enqueued){ .id = op->id,
+					    .error = (uint32_t)-op->error };
+	if (op->error == 0)
+		m.enqueued.queue_id = op->enqueue.queue_id;
+	if (op->error == -EBADMSG)
+		LOG(LOG_ERROR, NULL, "receive misbehaved: bad content",
+		    log_text("trace", op->enqueue.m.trace));
+	peers_send(b->peers, op->from, &m, -1);
+}
+
+static void answer_retry(struct batch *b, const struct op *op)
+{
+	struct message m = { .type = MESSAGE_QUEUE_RETRIED };
+
+	m.queue_retried =
+		(struct msg_queue_retried){ .id = op->id,
+					    .count = op->retry.count };
+	peers_send(b->peers, op->from, &m, -1);
+}
+
+/* The file of an ENQUEUE is in its place, or of no use any more. */
+static void end_spool_file(struct batch *b, const struct op *op)
+{
+	uint64_t id = op->enqueue.m.spool_id;
+
+	if (op->enqueue.request.spool_file == NULL)
+		return;
+	if (op->error == 0)
+		spool_forget(b->spool, id);
+	else
+		spool_drop(b->spool, id);
+}
+
+static void finish(struct batch *b, struct op *op)
+{
+	switch (op->kind) {
+	case OP_ENQUEUE:
+		end_spool_file(b, op);
+		answer_enqueue(b, op);
+		break;
+	case OP_OUTCOME:
+	case OP_RESOLVED:
+		store_give_back(b->store, op->row);
+		break;
+	case OP_RETRY:
+		if (op->from != NULL)
+			answer_retry(b, op);
+		break;
+	case OP_SETTLE:
+	case OP_END_HOLDS:
+		break;
+	}
+	pop(b, op);
+}
+
+static void finish_all(struct batch *b)
+{
+	struct op *op, *next;
+
+	TAILQ_FOREACH_SAFE(op, &b->ops, entry, next)
+		finish(b, op);
+}
+
+static void fail_enqueues(struct batch *b, int error)
+{
+	struct op *op, *next;
+
+	TAILQ_FOREACH_SAFE(op, &b->ops, entry, next) {
+		if (op->kind != OP_ENQUEUE)
+			continue;
+		op->error = error;
+		finish(b, op);
+	}
+}
+
+/* --- the transaction ---------------------------------------------------------------- */
+
+static int apply_all(struct batch *b, struct turn *t)
+{
+	struct op *op;
+
+	TAILQ_FOREACH(op, &b->ops, entry) {
+		int r = op_apply(op, t);
+
+		if (r < 0)
+			return r;
+	}
+	return reports_write(t);
+}
+
+static void complain(struct batch *b, int error)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (b->complained_ms != 0 && now_ms - b->complained_ms < COMPLAIN_MS)
+		return;
+	b->complained_ms = now_ms;
+	LOG(LOG_ERROR, NULL,
+	    error == -EUCLEAN ? "the queue's database is damaged"
+			      : "cannot write to the queue",
+	    log_string("error", strerror(-error)),
+	    log_string("sqlite", store_problem(b->store)));
+}
+
+static int run_once(struct batch *b)
+{
+	struct turn t;
+	int r = store_begin(b->store);
+
+	turn_init(&t, b->store, b->settings, clock_wall_s());
+	if (r == 0)
+		r = apply_all(b, &t);
+	if (r == 0)
+		r = store_commit(b->store);
+	if (r == 0) {
+		turn_log(&t);
+		finish_all(b);
+		b->complained_ms = 0;
+	} else {
+		complain(b,
+			 r); /* before the rollback, which has its own words */
+		store_rollback(b->store);
+	}
+	turn_done(&t);
+	return r;
+}
+
+int batch_run(struct batch *b, int *ret_error)
+{
+	int r;
+
+	*ret_error = 0;
+	if (b->count == 0)
+		return 0;
+	r = run_once(b);
+	if (r == 0)
+		return 0;
+	*ret_error = r;
+	fail_enqueues(b, r);
+	if (b->count == 0)
+		return 0;
+	/* What frees room may pass where a new message did not. */
+	if (r == -ENOSPC)
+		store_settle(b->store);
+	return run_once(b);
+}

@@ -1,0 +1,61 @@
+/*
+ * The batch loop (design section 4): requests gather during one turn of the
+ * event loop, are applied in one transaction, and are answered after its one
+ * fsync. When it fails nothing of it is stored: new messages are answered with
+ * the error, everything else is kept for the next turn.
+ */
+#ifndef QUEUE_BATCH_H
+#define QUEUE_BATCH_H
+
+#include "proc/message.h"
+#include "queue/peers.h"
+#include "queue/spool.h"
+#include "queue/turn.h"
+
+enum {
+	BATCH_COUNT = 256,        /* then it is full: run it */
+	BATCH_OCTETS = 8 << 20,   /* so, too: of requests, without content */
+	BATCH_KEPT_COUNT = 16384, /* SETTLEs kept while the disk refuses them */
+};
+
+struct batch;
+
+/* All of it outlives the batch. */
+struct batch *batch_new(struct store *store, struct spool *spool,
+			const struct queue_settings *settings,
+			const struct peers *peers);
+void batch_free(struct batch **batch);
+
+/* ENQUEUE from a link, its descriptor included; answered with ENQUEUED. holder
+ * stands for the link in the store. */
+void batch_enqueue(struct batch *b, struct link *from, uint64_t holder,
+		   struct message *m);
+void batch_settle(struct batch *b, const struct msg_settle *m);
+/* What became of a row that was taken from the store; it is given back after
+ * the commit. */
+void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o);
+/* The same for a report's address. */
+void batch_resolved(struct batch *b, uint64_t row,
+		    const struct msg_resolved *m);
+/* A holder is gone, or all are: 0. Its recipients are due then. */
+void batch_end_holds(struct batch *b, uint64_t holder, int64_t due);
+/* QUEUE_RETRY, answered with QUEUE_RETRIED. */
+void batch_retry(struct batch *b, struct link *from,
+		 const struct msg_queue_retry *m);
+
+/* The link is gone: its new messages are dropped, nobody is answered. */
+void batch_forget(struct batch *b, const struct link *link);
+
+bool batch_is_empty(const struct batch *b);
+bool batch_is_full(const struct batch *b);
+/* Octets of content that wait for the next run. */
+uint64_t batch_content_octets(const struct batch *b);
+
+/*
+ * Runs the batch. Returns 0 when it is empty now; else a negative errno, when
+ * something is kept: try again in a while. *ret_error is 0, or what went wrong
+ * though nothing is kept.
+ */
+int batch_run(struct batch *b, int *ret_error);
+
+#endif

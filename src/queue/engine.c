@@ -1,0 +1,335 @@
+#include "queue/engine.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "queue/attempts.h"
+#include "queue/enqueue.h"
+#include "queue/list.h"
+#include "queue/room.h"
+#include "queue/sweep.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* At a start everybody else starts, too: let them. */
+enum { QUIET_MS = 500, QUIET_SPREAD_MS = 500 };
+
+/* A process that delivers in session; its id is in the store. */
+struct holder {
+	TAILQ_ENTRY(holder) entry;
+	const struct link *link;
+	uint64_t id;
+};
+
+struct engine {
+	struct store *store;
+	struct spool *spool;
+	struct sweep *sweep; /* NULL when done */
+	struct batch *batch;
+	struct attempts *attempts;
+	struct room room;
+	const struct queue_settings *settings;
+	const struct peers *peers;
+	TAILQ_HEAD(, holder) holders;
+	uint64_t last_holder;
+	uint64_t quiet_until_ms;
+	bool wants_run;
+	bool is_stopped;
+	bool is_failing; /* the last run kept something */
+	bool complained; /* about reading the store */
+};
+
+/* --- birth ------------------------------------------------------------------------ */
+
+int engine_open(const char *dir, const struct queue_settings *settings,
+		const struct peers *peers, struct engine **ret_engine)
+{
+	struct engine *e;
+	struct store *store;
+	int r = store_open(dir, &store);
+
+	if (r < 0)
+		return r;
+	e = mem_new(sizeof(*e));
+	e->store = store;
+	e->settings = settings;
+	e->peers = peers;
+	e->spool = spool_new(store_spool_dir(store));
+	e->sweep = sweep_new(store, e->spool);
+	e->batch = batch_new(store, e->spool, settings, peers);
+	e->attempts = attempts_new(store, e->batch, peers);
+	TAILQ_INIT(&e->holders);
+	e->last_holder = schedule_random();
+	e->quiet_until_ms = clock_monotonic_ms() + QUIET_MS +
+			    schedule_random() % QUIET_SPREAD_MS;
+	room_init(&e->room, store_spool_dir(store), settings->reserve_octets);
+	(void)room_look(&e->room);
+	/* Whoever held something spoke to the process before us. */
+	batch_end_holds(e->batch, 0, clock_wall_s() + ENQUEUE_ORPHAN_S);
+	e->wants_run = true;
+	*ret_engine = e;
+	return 0;
+}
+
+void engine_free(struct engine **engine)
+{
+	struct engine *e = *engine;
+
+	if (e == NULL)
+		return;
+	while (!TAILQ_EMPTY(&e->holders)) {
+		struct holder *h = TAILQ_FIRST(&e->holders);
+
+		TAILQ_REMOVE(&e->holders, h, entry);
+		mem_free(&h);
+	}
+	attempts_free(&e->attempts);
+	batch_free(&e->batch);
+	sweep_free(&e->sweep);
+	spool_free(&e->spool);
+	store_free(&e->store);
+	mem_free(engine);
+}
+
+/* --- room -------------------------------------------------------------------------- */
+
+static void tell_room(struct engine *e, struct link *to)
+{
+	struct message m = { .type = MESSAGE_ROOM };
+
+	m.room.has_room = e->room.has_room;
+	peers_send(e->peers, to, &m, -1);
+}
+
+static void tell_room_to_all(struct engine *e)
+{
+	struct link *links[ROLE_INDEX_MAX];
+	size_t count = e->peers->list(e->peers->arg, ROLE_RECEIVE, links);
+
+	LOG(LOG_WARNING, NULL,
+	    e->room.has_room ? "there is room for mail again"
+			     : "no room for mail: it is refused with 452",
+	    log_number("available", e->room.available_octets));
+	for (size_t i = 0; i < count; i++)
+		tell_room(e, links[i]);
+}
+
+static void look_for_room(struct engine *e)
+{
+	e->room.reserve_octets = e->settings->reserve_octets;
+	if (room_look(&e->room))
+		tell_room_to_all(e);
+}
+
+/* --- messages ------------------------------------------------------------------------ */
+
+static struct holder *find_holder(struct engine *e, const struct link *link)
+{
+	struct holder *h;
+
+	TAILQ_FOREACH(h, &e->holders, entry)
+		if (h->link == link)
+			return h;
+	return NULL;
+}
+
+static uint64_t holder_of(struct engine *e, const struct link *link)
+{
+	struct holder *h = find_holder(e, link);
+
+	if (h == NULL) {
+		h = mem_new(sizeof(*h));
+		h->link = link;
+		h->id = ++e->last_holder;
+		TAILQ_INSERT_TAIL(&e->holders, h, entry);
+	}
+	return h->id;
+}
+
+static void on_spool_wanted(struct engine *e, struct link *from, uint64_t id)
+{
+	struct message m = { .type = MESSAGE_SPOOL };
+	AUTO(fd_close) int fd = -1;
+	uint64_t spool_id = 0;
+	int r = -ENOSPC;
+
+	if (e->room.has_room)
+		r = spool_create(e->spool, from, &spool_id, &fd);
+	m.spool = (struct msg_spool){ .id = id,
+				      .error = (uint32_t)-r,
+				      .spool_id = spool_id };
+	peers_send(e->peers, from, &m, fd);
+}
+
+static void refuse(struct engine *e, struct link *from, uint64_t id, int error)
+{
+	struct message m = { .type = MESSAGE_ENQUEUED };
+
+	m.enqueued =
+		(struct msg_enqueued){ .id = id, .error = (uint32_t)-error };
+	peers_send(e->peers, from, &m, -1);
+}
+
+static void on_enqueue(struct engine *e, struct link *from, struct message *m)
+{
+	uint64_t spool_id = m->enqueue.spool_id;
+	/* A spool file is on the disk already. */
+	uint64_t octets = spool_id == 0 ? m->enqueue.content_octets : 0;
+
+	if (room_is_tight(&e->room))
+		look_for_room(e);
+	if (octets > INT64_MAX ||
+	    !room_has(&e->room, batch_content_octets(e->batch) + octets)) {
+		if (spool_is_of(e->spool, from, spool_id))
+			spool_drop(e->spool, spool_id);
+		refuse(e, from, m->enqueue.id, -ENOSPC);
+		return;
+	}
+	batch_enqueue(e->batch, from, holder_of(e, from), m);
+	e->wants_run = true;
+}
+
+static void on_spool_drop(struct engine *e, const struct link *from,
+			  uint64_t spool_id)
+{
+	if (spool_is_of(e->spool, from, spool_id))
+		spool_drop(e->spool, spool_id);
+}
+
+static void on_list(struct engine *e, struct link *from,
+		    const struct msg_queue_list *m)
+{
+	int r = list_answer(e->store, e->peers, from, m);
+
+	if (r < 0)
+		LOG(LOG_ERROR, NULL, "cannot list the queue",
+		    log_string("error", strerror(-r)));
+}
+
+void engine_on_message(struct engine *e, struct link *from, struct message *m)
+{
+	switch ((int)m->type) {
+	case MESSAGE_SPOOL_WANTED:
+		on_spool_wanted(e, from, m->spool_wanted.id);
+		return;
+	case MESSAGE_SPOOL_DROP:
+		on_spool_drop(e, from, m->spool_drop.spool_id);
+		return;
+	case MESSAGE_QUEUE_LIST:
+		on_list(e, from, &m->queue_list);
+		return;
+	case MESSAGE_ENQUEUE:
+		on_enqueue(e, from, m);
+		break;
+	case MESSAGE_SETTLE:
+		batch_settle(e->batch, &m->settle);
+		break;
+	case MESSAGE_RESOLVED:
+		attempts_on_resolved(e->attempts, from, &m->resolved);
+		break;
+	case MESSAGE_ATTEMPT_RESULT:
+		attempts_on_result(e->attempts, from, &m->attempt_result);
+		break;
+	case MESSAGE_QUEUE_RETRY:
+		batch_retry(e->batch, from, &m->queue_retry);
+		break;
+	default: /* nothing else comes to us: messages.def */
+		return;
+	}
+	e->wants_run = true;
+	if (batch_is_full(e->batch) && !e->is_failing)
+		engine_run(e);
+}
+
+void engine_on_peer(struct engine *e, enum role role, struct link *peer)
+{
+	if (role == ROLE_RECEIVE)
+		tell_room(e, peer);
+	e->wants_run = true; /* what is due can go there */
+}
+
+void engine_on_peer_gone(struct engine *e, struct link *peer)
+{
+	struct holder *h = find_holder(e, peer);
+
+	batch_forget(e->batch, peer);
+	spool_drop_owner(e->spool, peer);
+	attempts_on_gone(e->attempts, peer, clock_monotonic_ms());
+	if (h == NULL)
+		return;
+	batch_end_holds(e->batch, h->id, clock_wall_s() + ENQUEUE_ORPHAN_S);
+	TAILQ_REMOVE(&e->holders, h, entry);
+	mem_free(&h);
+	e->wants_run = true;
+}
+
+/* --- work ------------------------------------------------------------------------------ */
+
+bool engine_wants_run(const struct engine *e)
+{
+	return e->wants_run;
+}
+
+static void fill(struct engine *e)
+{
+	uint64_t now_ms = clock_monotonic_ms();
+	int r;
+
+	if (e->is_stopped || now_ms < e->quiet_until_ms)
+		return;
+	r = attempts_fill(e->attempts, clock_wall_s(), now_ms);
+	if (r < 0 && !e->complained)
+		LOG(LOG_ERROR, NULL, "cannot read the queue",
+		    log_string("error", strerror(-r)),
+		    log_string("sqlite", store_problem(e->store)));
+	e->complained = r < 0;
+}
+
+void engine_run(struct engine *e)
+{
+	int error, r = batch_run(e->batch, &error);
+
+	e->wants_run = false; /* what is kept waits for the tick */
+	e->is_failing = r < 0;
+	if ((r == -ENOSPC || error == -ENOSPC) && room_is_full(&e->room))
+		tell_room_to_all(e);
+	if (room_is_tight(&e->room))
+		store_settle(e->store);
+	if (r < 0)
+		return;
+	fill(e);
+	/* Contents that could not be read have an outcome now. */
+	e->wants_run = !batch_is_empty(e->batch);
+}
+
+static void sweep(struct engine *e)
+{
+	uint64_t removed;
+
+	if (e->sweep == NULL || sweep_step(e->sweep))
+		return;
+	removed = sweep_removed(e->sweep);
+	if (removed > 0)
+		LOG(LOG_INFO, NULL, "removed left-over spool files",
+		    log_number("files", removed));
+	sweep_free(&e->sweep);
+}
+
+void engine_tick(struct engine *e)
+{
+	attempts_tick(e->attempts, clock_monotonic_ms());
+	engine_run(e);
+	store_shrink(e->store, !e->room.has_room);
+	look_for_room(e);
+	sweep(e);
+}
+
+void engine_stop(struct engine *e)
+{
+	e->is_stopped = true;
+}
+
+bool engine_is_idle(const struct engine *e)
+{
+	return batch_is_empty(e->batch) && attempts_count(e->attempts) == 0;
+}

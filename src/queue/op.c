@@ -1,0 +1,178 @@
+#include "queue/op.h"
+
+#include "base/mem.h"
+#include "queue/verdict.h"
+
+#include <errno.h>
+
+/* Above what a message between roles can hold, with its lists. */
+enum { OP_OCTETS = 64 << 20 };
+
+struct op *op_new(enum op_kind kind, struct link *from, uint64_t id)
+{
+	struct op *op = mem_new(sizeof(*op));
+
+	op->kind = kind;
+	op->arena = arena_new(OP_OCTETS);
+	op->from = from;
+	op->id = id;
+	if (kind == OP_ENQUEUE)
+		op->enqueue.request.fd = -1;
+	return op;
+}
+
+void op_free(struct op **op)
+{
+	if (*op == NULL)
+		return;
+	if ((*op)->kind == OP_ENQUEUE)
+		fd_close(&(*op)->enqueue.request.fd);
+	arena_free(&(*op)->arena);
+	mem_free(op);
+}
+
+static void copy(struct op *op, struct slice *s)
+{
+	*s = arena_copy(op->arena, *s);
+}
+
+void op_copy_outcome(struct op *op, const struct outcome *o)
+{
+	op->outcome = *o;
+	op->outcome.text =
+		arena_copy(op->arena, slice_head(o->text, WIRE_TEXT_OCTETS));
+}
+
+void op_copy_mailboxes(struct op *op, struct slices mailboxes)
+{
+	struct slice *items =
+		arena_array(op->arena, mailboxes.count + 1, sizeof(*items));
+
+	for (size_t i = 0; i < mailboxes.count; i++)
+		items[i] = arena_copy(op->arena, mailboxes.items[i]);
+	op->resolved.mailboxes = (struct slices){ items, mailboxes.count };
+}
+
+void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
+{
+	struct msg_enqueue *to = &op->enqueue.m;
+	size_t count = m->recipients.count;
+	struct recipient *items =
+		arena_array(op->arena, count + 1, sizeof(*items));
+
+	*to = *m;
+	copy(op, &to->trace);
+	copy(op, &to->reverse_path);
+	copy(op, &to->envid);
+	copy(op, &to->login);
+	for (size_t i = 0; i < count; i++) {
+		items[i] = m->recipients.items[i];
+		copy(op, &items[i].address);
+		copy(op, &items[i].orcpt_type);
+		copy(op, &items[i].orcpt);
+		copy(op, &items[i].original);
+		copy(op, &items[i].last.text);
+	}
+	to->recipients = (struct recipients){ items, count };
+	op->enqueue.request.m = to;
+}
+
+size_t op_octets(const struct op *op)
+{
+	return sizeof(*op) + arena_used(op->arena);
+}
+
+static int apply_enqueue(struct op *op, struct turn *t)
+{
+	op->error = enqueue_check(&op->enqueue.request);
+	if (op->error < 0)
+		return 0;
+	return enqueue_apply(t, &op->enqueue.request, &op->enqueue.queue_id);
+}
+
+/*
+ * The session's word counts as long as its hold lasts. When it comes later the
+ * recipient is ours, and only the fact that it was delivered still counts.
+ */
+static int apply_settle(struct op *op, struct turn *t)
+{
+	struct store_entry *e = arena_alloc(t->arena, sizeof(*e));
+	int r = store_load_place(t->store, op->settle.queue_id,
+				 op->settle.place, t->arena, e);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (e->recipient.holder == 0 && op->outcome.kind != OUTCOME_DELIVERED)
+		return 0;
+	return verdict_apply(t, e, &op->outcome);
+}
+
+static int apply_outcome(struct op *op, struct turn *t)
+{
+	struct store_entry *e = arena_alloc(t->arena, sizeof(*e));
+	int r = store_load(t->store, op->row, t->arena, e);
+
+	if (r == -ENOENT)
+		return 0; /* settled meanwhile */
+	return r < 0 ? r : verdict_apply(t, e, &op->outcome);
+}
+
+static const struct outcome *try_later(enum resolve_result result)
+{
+	static const struct outcome later = {
+		.kind = OUTCOME_DEFERRED,
+		.status = { 4, 4, 3 },
+		.text = SLICE("the report's recipient cannot be looked up now"),
+	};
+	static const struct outcome remote = {
+		.kind = OUTCOME_DEFERRED,
+		.status = { 4, 4, 4 },
+		.text = SLICE("delivery to other servers is not there yet"),
+	};
+
+	return result == RESOLVE_NOT_LOCAL ? &remote : &later;
+}
+
+static int apply_resolved(struct op *op, struct turn *t)
+{
+	struct store_entry *e = arena_alloc(t->arena, sizeof(*e));
+	int r = store_load(t->store, op->row, t->arena, e);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	switch (op->resolved.result) {
+	case RESOLVE_MAILBOXES:
+		if (op->resolved.mailboxes.count == 0)
+			return verdict_drop(t, e);
+		return verdict_resolve(t, e, op->resolved.mailboxes);
+	case RESOLVE_NO_USER:
+		return verdict_drop(t, e);
+	case RESOLVE_TRY_LATER:
+	case RESOLVE_NOT_LOCAL:
+		return verdict_apply(t, e, try_later(op->resolved.result));
+	}
+	return 0;
+}
+
+int op_apply(struct op *op, struct turn *t)
+{
+	switch (op->kind) {
+	case OP_ENQUEUE:
+		return apply_enqueue(op, t);
+	case OP_SETTLE:
+		return apply_settle(op, t);
+	case OP_OUTCOME:
+		return apply_outcome(op, t);
+	case OP_RESOLVED:
+		return apply_resolved(op, t);
+	case OP_END_HOLDS:
+		return store_end_holds(t->store, op->end_holds.holder,
+				       op->end_holds.due);
+	case OP_RETRY:
+		return store_hurry(t->store, op->retry.queue_id, t->now,
+				   &op->retry.count);
+	}
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* One request in a batch: a copy of what was asked, and who waits for it. */
+#ifndef QUEUE_OP_H
+#define QUEUE_OP_H
+
+#include "base/list.h"
+#include "queue/enqueue.h"
+#include "queue/spool.h"
+
+enum op_kind {
+	OP_ENQUEUE,
+	OP_SETTLE,
+	OP_OUTCOME,
+	OP_RESOLVED,
+	OP_END_HOLDS,
+	OP_RETRY,
+};
+
+struct op {
+	TAILQ_ENTRY(op) entry;
+	enum op_kind kind;
+	struct arena *arena; /* owns every slice and list here */
+	struct link *from;   /* who is answered; NULL: nobody */
+	uint64_t id;         /* of the request */
+	uint64_t row;        /* OUTCOME, RESOLVED: taken from the store */
+	int error;           /* 0, or the negative errno of this op alone */
+	union {
+		struct {
+			struct msg_enqueue m;
+			struct enqueue request;
+			char spool_file[SPOOL_NAME_OCTETS];
+			uint64_t queue_id; /* the result */
+		} enqueue;
+		struct {
+			uint64_t queue_id;
+			uint32_t place;
+		} settle;
+		struct {
+			enum resolve_result result;
+			struct slices mailboxes;
+		} resolved;
+		struct {
+			uint64_t holder;
+			int64_t due;
+		} end_holds;
+		struct {
+			uint64_t queue_id;
+			uint64_t count; /* the result */
+		} retry;
+	};
+	struct outcome outcome; /* SETTLE, OUTCOME */
+};
+
+struct op *op_new(enum op_kind kind, struct link *from, uint64_t id);
+/* Closes its descriptor, too. */
+void op_free(struct op **op);
+
+/* Deep copies into op's arena. */
+void op_copy_enqueue(struct op *op, const struct msg_enqueue *m);
+void op_copy_outcome(struct op *op, const struct outcome *o);
+void op_copy_mailboxes(struct op *op, struct slices mailboxes);
+/* About how many octets it holds. */
+size_t op_octets(const struct op *op);
+
+/* Does what was asked within the turn's transaction. A request that is itself
+ * wrong gets op->error and 0 is returned; a negative errno fails the turn. */
+int op_apply(struct op *op, struct turn *t);
+
+#endif

@@ -1,0 +1,276 @@
+#include "queue/queue.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "queue/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum {
+	LAST_PRIORITY = 2, /* when all that came in this turn has been read */
+	DRAIN_RESERVE_MS = 500,
+};
+
+/* The role: an engine between links and timers. */
+struct queue {
+	struct role_self *self;
+	struct engine *engine; /* from start() on */
+	struct queue_settings settings;
+	struct peers peers;
+	struct event *turn_ends;
+	struct event *tick;
+	struct event *drain_ends;
+	bool is_draining;
+	int status;
+};
+
+/* --- peers ------------------------------------------------------------------- */
+
+static size_t list_peers(void *arg, enum role role,
+			 struct link *ret_links[ROLE_INDEX_MAX])
+{
+	const struct queue *q = arg;
+
+	return role_peers(q->self, role, ret_links);
+}
+
+static void send_to_peer(void *arg, struct link *to, const struct message *m,
+			 int fd)
+{
+	(void)arg;
+	link_send(to, m, fd);
+}
+
+/* --- the loop ------------------------------------------------------------------ */
+
+static bool may_leave(const struct queue *q)
+{
+	struct link *links[ROLE_INDEX_MAX];
+
+	return q->is_draining && engine_is_idle(q->engine) &&
+	       role_peers(q->self, ROLE_RECEIVE, links) == 0;
+}
+
+/* Every callback ends here. */
+static void go_on(struct queue *q)
+{
+	if (engine_wants_run(q->engine))
+		event_active(q->turn_ends, 0, 0);
+	else if (may_leave(q))
+		role_exit(q->self);
+}
+
+static void on_turn_ends(int fd, short what, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)fd;
+	(void)what;
+	engine_run(q->engine);
+	go_on(q);
+}
+
+static void on_tick(int fd, short what, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)fd;
+	(void)what;
+	engine_tick(q->engine);
+	go_on(q);
+}
+
+static void on_drain_ends(int fd, short what, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)fd;
+	(void)what;
+	engine_run(q->engine);
+	role_exit(q->self);
+}
+
+/* --- the role's callbacks ----------------------------------------------------------- */
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	const struct conf *conf = role_conf(self);
+	struct queue *q = arg;
+
+	q->settings = (struct queue_settings){
+		.schedule = { .first_s = conf->retry_first,
+			      .longest_s = conf->retry_longest,
+			      .lifetime_s = conf->queue_lifetime },
+		.hostname = slice_of(conf->hostname),
+		.reserve_octets = conf->queue_reserve,
+	};
+}
+
+static void add_events(struct queue *q)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct event_base *base = role_base(q->self);
+
+	q->turn_ends = event_new(base, -1, 0, on_turn_ends, q);
+	q->tick = event_new(base, -1, EV_PERSIST, on_tick, q);
+	q->drain_ends = event_new(base, -1, 0, on_drain_ends, q);
+	assert(q->turn_ends != NULL && q->tick != NULL &&
+	       q->drain_ends != NULL);
+	(void)event_priority_set(q->turn_ends, LAST_PRIORITY);
+	(void)event_add(q->tick, &second);
+}
+
+static void greet_peers(struct queue *q)
+{
+	static const enum role roles[] = { ROLE_RECEIVE, ROLE_DELIVER };
+	struct link *links[ROLE_INDEX_MAX];
+
+	for (size_t r = 0; r < sizeof(roles) / sizeof(roles[0]); r++) {
+		size_t count = role_peers(q->self, roles[r], links);
+
+		for (size_t i = 0; i < count; i++)
+			engine_on_peer(q->engine, roles[r], links[i]);
+	}
+}
+
+static void start(struct role_self *self, void *arg)
+{
+	const char *dir = role_conf(self)->state_dir;
+	struct queue *q = arg;
+	int r;
+
+	q->self = self;
+	q->peers = (struct peers){ .list = list_peers,
+				   .send = send_to_peer,
+				   .arg = q };
+	on_conf(self, q);
+	r = engine_open(dir, &q->settings, &q->peers, &q->engine);
+	if (r < 0) {
+		LOG(LOG_ERROR, NULL,
+		    r == -EUCLEAN ? "the queue's database is damaged"
+				  : "cannot open the queue",
+		    log_string("state_dir", dir),
+		    log_string("error", strerror(-r)));
+		q->status = 1;
+		role_exit(self);
+		return;
+	}
+	add_events(q);
+	greet_peers(q);
+	go_on(q);
+}
+
+/* A request that comes before the queue is open. */
+static void refuse(struct link *from, const struct message *m)
+{
+	struct message answer = { .type = MESSAGE_NONE };
+
+	if (m->type == MESSAGE_ENQUEUE) {
+		answer.type = MESSAGE_ENQUEUED;
+		answer.enqueued = (struct msg_enqueued){ .id = m->enqueue.id,
+							 .error = EAGAIN };
+	} else if (m->type == MESSAGE_SPOOL_WANTED) {
+		answer.type = MESSAGE_SPOOL;
+		answer.spool = (struct msg_spool){ .id = m->spool_wanted.id,
+						   .error = EAGAIN };
+	} else if (m->type == MESSAGE_QUEUE_LIST) {
+		answer.type = MESSAGE_QUEUE_LIST_END;
+		answer.queue_list_end.id = m->queue_list.id;
+	} else if (m->type == MESSAGE_QUEUE_RETRY) {
+		answer.type = MESSAGE_QUEUE_RETRIED;
+		answer.queue_retried.id = m->queue_retry.id;
+	}
+	if (answer.type != MESSAGE_NONE)
+		link_send(from, &answer, -1);
+}
+
+static void on_message(struct role_self *self, struct link *from,
+		       struct message *m, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)self;
+	if (link_peer(from) == ROLE_PARENT)
+		return;
+	if (q->engine == NULL) {
+		refuse(from, m);
+		return;
+	}
+	engine_on_message(q->engine, from, m);
+	go_on(q);
+}
+
+static void on_peer(struct role_self *self, struct link *peer, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)self;
+	if (q->engine == NULL)
+		return; /* start() greets it */
+	engine_on_peer(q->engine, link_peer(peer), peer);
+	go_on(q);
+}
+
+static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)self;
+	if (q->engine == NULL)
+		return;
+	engine_on_peer_gone(q->engine, peer);
+	go_on(q);
+}
+
+/*
+ * The sessions that still end need us: the queue leaves when the last of them
+ * has, and what is under way has ended, or the time is over.
+ */
+static void on_drain(struct role_self *self, unsigned timeout_ms, void *arg)
+{
+	unsigned wait_ms = timeout_ms > 2 * DRAIN_RESERVE_MS
+				   ? timeout_ms - DRAIN_RESERVE_MS
+				   : timeout_ms / 2;
+	struct timeval wait = { .tv_sec = wait_ms / 1000,
+				.tv_usec = wait_ms % 1000 * 1000 };
+	struct queue *q = arg;
+
+	if (q->engine == NULL) {
+		role_exit(self);
+		return;
+	}
+	q->is_draining = true;
+	engine_stop(q->engine);
+	(void)event_add(q->drain_ends, &wait);
+	go_on(q);
+}
+
+static void free_event(struct event **event)
+{
+	if (*event != NULL)
+		event_free(*event);
+	*event = NULL;
+}
+
+int queue_main(unsigned index)
+{
+	static const struct role_program program = {
+		.role = ROLE_QUEUE,
+		.start = start,
+		.on_message = on_message,
+		.on_peer = on_peer,
+		.on_peer_gone = on_peer_gone,
+		.on_conf = on_conf,
+		.on_drain = on_drain,
+	};
+	struct queue q = { .status = 0 };
+	int status = role_main(&program, index, &q);
+
+	engine_free(&q.engine);
+	free_event(&q.turn_ends);
+	free_event(&q.tick);
+	free_event(&q.drain_ends);
+	return q.status != 0 ? q.status : status;
+}

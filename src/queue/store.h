@@ -1,0 +1,148 @@
+/*
+ * The queue's memory: messages, their content, and each recipient with what
+ * became of it. This header is the seam: store_sqlite.c and its files keep it
+ * all in one directory (queue.db, spool/); another store can share one queue
+ * between nodes.
+ *
+ * What is changed between store_begin() and store_commit() is on disk, content
+ * included, when store_commit() returns 0; after anything else none of it is.
+ *
+ * Functions return 0 or a negative errno: -ENOSPC no room, -EUCLEAN the store
+ * is damaged, -ENOENT no such row, -EIO and others: trouble below.
+ */
+#ifndef QUEUE_STORE_H
+#define QUEUE_STORE_H
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "proc/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Recipients wait in three lines, so that none of them blocks the others. */
+enum store_line {
+	STORE_NEW,      /* never tried by us */
+	STORE_DEFERRED, /* tried */
+	STORE_REPORT,   /* of a report: the address is still to be resolved */
+	STORE_LINES,
+};
+
+struct store_message {
+	uint64_t queue_id; /* random, not 0 */
+	struct slice trace;
+	struct slice reverse_path; /* "" for the null sender */
+	struct slice envid;
+	struct slice login;
+	uint32_t ret; /* enum dsn_ret */
+	bool is_8bit;
+	bool is_smtputf8;
+	int64_t arrived; /* wall-clock seconds */
+	uint64_t content_octets;
+};
+
+struct store_recipient {
+	uint64_t row; /* the store's choice */
+	uint64_t queue_id;
+	uint32_t place; /* its place in ENQUEUE's list */
+	struct slice address;
+	struct slice original; /* as the sender wrote it */
+	struct slice orcpt_type;
+	struct slice orcpt;
+	uint32_t notify; /* enum dsn_notify */
+	enum store_line line;
+	int64_t due; /* wall-clock second of the next try */
+	uint32_t attempts;
+	uint64_t holder;     /* who delivers it in session, 0: nobody */
+	int64_t last_try;    /* wall-clock seconds, 0: never */
+	struct outcome last; /* of the last try */
+};
+
+struct store_entry {
+	struct store_message message;
+	struct store_recipient recipient;
+};
+
+/* Where the content of a new message is: one of the three. */
+struct store_content {
+	struct slice octets;
+	int fd;                 /* a sealed memfd, or -1 */
+	const char *spool_file; /* a name in store_spool_dir(), or NULL; moved
+	                           away, or removed when the transaction fails */
+};
+
+/* Opens the store in dir, an absolute path, and makes it at first use. */
+int store_open(const char *dir, struct store **ret_store);
+void store_free(struct store **store);
+/* The last failure in words, for the log. */
+const char *store_problem(const struct store *s);
+/* The directory of big contents and of files that are being received. */
+int store_spool_dir(const struct store *s);
+
+/* --- changes --------------------------------------------------------------- */
+
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+/* Also after a failed store_commit(); harmless without a transaction. */
+void store_rollback(struct store *s);
+
+/* -EEXIST: the queue_id is taken. -EBADMSG: the content is not content_octets
+ * long. */
+int store_add_message(struct store *s, const struct store_message *m,
+		      const struct store_content *content);
+/* row is not read. */
+int store_add_recipient(struct store *s, const struct store_recipient *r);
+/* Removes a recipient, and the message with its last one. */
+int store_remove(struct store *s, uint64_t queue_id, uint64_t row);
+/* Tried in vain: counts, keeps the outcome, ends a hold. */
+int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
+		const struct outcome *outcome);
+/* Not tried: only changes when it is due, and ends a hold. */
+int store_postpone(struct store *s, uint64_t row, int64_t due);
+/* The holder is gone (0: all holders are): its recipients are due then. */
+int store_end_holds(struct store *s, uint64_t holder, int64_t due);
+/* All recipients of queue_id (0: of all) that nobody holds are due now. */
+int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
+		uint64_t *ret_count);
+
+/* --- reading; slices live in arena ------------------------------------------ */
+
+/*
+ * Takes at most max recipients of a line that are due, the longest overdue
+ * first. What is taken is not given again until store_give_back(), whatever
+ * becomes of the row meanwhile, or until this process ends.
+ */
+int store_take_due(struct store *s, enum store_line line, int64_t now,
+		   size_t max, struct arena *arena,
+		   struct store_entry *ret_entries, size_t *ret_count);
+void store_give_back(struct store *s, uint64_t row);
+
+int store_load(struct store *s, uint64_t row, struct arena *arena,
+	       struct store_entry *ret_entry);
+int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
+		     struct arena *arena, struct store_entry *ret_entry);
+/* Recipients with row > after, ascending. */
+int store_list(struct store *s, uint64_t after, size_t max, struct arena *arena,
+	       struct store_entry *ret_entries, size_t *ret_count);
+int store_count(struct store *s, uint64_t *ret_total);
+int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
+
+/* The content from offset 0: a sealed memfd or a file opened for reading; the
+ * caller's. */
+int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
+/* The first octets of the content, at most max. */
+int store_read_content(struct store *s, uint64_t queue_id, size_t max,
+		       struct arena *arena, struct slice *ret_octets);
+
+/* --- housekeeping ------------------------------------------------------------ */
+
+/* Moves what is in the log to its place, so that the log does not grow: when
+ * the disk is nearly full. */
+void store_settle(struct store *s);
+/* Gives room that nobody uses back to the disk, a little of it at a time.
+ * Outside of transactions. */
+void store_shrink(struct store *s, bool is_urgent);
+
+#endif

@@ -1,0 +1,253 @@
+#include "queue/store_sqlite.h"
+
+#include "base/mem.h"
+#include "queue/body.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* --- rows ------------------------------------------------------------------- */
+
+struct column_reader {
+	sqlite3_stmt *st;
+	int next;
+	struct arena *arena;
+};
+
+static uint64_t next_number(struct column_reader *c)
+{
+	return (uint64_t)sqlite3_column_int64(c->st, c->next++);
+}
+
+static struct slice next_text(struct column_reader *c)
+{
+	const void *p = sqlite3_column_text(c->st, c->next);
+	int n = sqlite3_column_bytes(c->st, c->next++);
+
+	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
+}
+
+static void next_outcome(struct column_reader *c, struct outcome *ret_outcome)
+{
+	uint64_t kind = next_number(c), code = next_number(c);
+	uint64_t status = next_number(c);
+
+	*ret_outcome = (struct outcome){
+		.kind = kind <= OUTCOME_CANCELLED ? (enum outcome_kind)kind
+						  : OUTCOME_DEFERRED,
+		.code = (uint16_t)code,
+		.status = { (uint8_t)(status >> 16), (uint8_t)(status >> 8),
+			    (uint8_t)status },
+		.text = next_text(c),
+	};
+}
+
+/* In the order of ENTRY in store_schema.c. */
+static void read_entry(sqlite3_stmt *st, struct arena *arena,
+		       struct store_entry *ret_entry)
+{
+	struct column_reader c = { .st = st, .arena = arena };
+	struct store_message *m = &ret_entry->message;
+	struct store_recipient *r = &ret_entry->recipient;
+
+	r->queue_id = m->queue_id = next_number(&c);
+	m->trace = next_text(&c);
+	m->reverse_path = next_text(&c);
+	m->envid = next_text(&c);
+	m->login = next_text(&c);
+	m->ret = (uint32_t)next_number(&c);
+	m->is_8bit = next_number(&c) != 0;
+	m->is_smtputf8 = next_number(&c) != 0;
+	m->arrived = (int64_t)next_number(&c);
+	m->content_octets = next_number(&c);
+	r->row = next_number(&c);
+	r->place = (uint32_t)next_number(&c);
+	r->address = next_text(&c);
+	r->original = next_text(&c);
+	r->orcpt_type = next_text(&c);
+	r->orcpt = next_text(&c);
+	r->notify = (uint32_t)next_number(&c);
+	r->line = (enum store_line)(next_number(&c) % STORE_LINES);
+	r->due = (int64_t)next_number(&c);
+	r->attempts = (uint32_t)next_number(&c);
+	r->holder = next_number(&c);
+	r->last_try = (int64_t)next_number(&c);
+	next_outcome(&c, &r->last);
+}
+
+static int load(struct store *s, enum statement which, struct arena *arena,
+		struct store_entry *ret_entry)
+{
+	int r = store_fetch(s, which);
+
+	if (r == 1)
+		read_entry(s->statements[which], arena, ret_entry);
+	store_reset(s, which);
+	if (r < 0)
+		return r;
+	return r == 1 ? 0 : -ENOENT;
+}
+
+int store_load(struct store *s, uint64_t row, struct arena *arena,
+	       struct store_entry *ret_entry)
+{
+	store_bind(s->statements[ST_LOAD], 1, row);
+	return load(s, ST_LOAD, arena, ret_entry);
+}
+
+int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
+		     struct arena *arena, struct store_entry *ret_entry)
+{
+	store_bind(s->statements[ST_LOAD_PLACE], 1, queue_id);
+	store_bind(s->statements[ST_LOAD_PLACE], 2, place);
+	return load(s, ST_LOAD_PLACE, arena, ret_entry);
+}
+
+/* --- many rows ---------------------------------------------------------------- */
+
+int store_take_due(struct store *s, enum store_line line, int64_t now,
+		   size_t max, struct arena *arena,
+		   struct store_entry *ret_entries, size_t *ret_count)
+{
+	sqlite3_stmt *st = s->statements[ST_TAKE_DUE];
+	size_t count = 0;
+	int r = 0;
+
+	store_bind(st, 1, line);
+	store_bind(st, 2, (uint64_t)now);
+	/* Those taken before may be the first we see. */
+	store_bind(st, 3, max + s->taken.count);
+	while (count < max && (r = store_fetch(s, ST_TAKE_DUE)) == 1) {
+		/* row is the eleventh of ENTRY's columns */
+		if (id_set_has(&s->taken,
+			       (uint64_t)sqlite3_column_int64(st, 10)))
+			continue;
+		read_entry(st, arena, &ret_entries[count]);
+		count++;
+	}
+	store_reset(s, ST_TAKE_DUE);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		id_set_add(&s->taken, ret_entries[i].recipient.row);
+	*ret_count = count;
+	return 0;
+}
+
+void store_give_back(struct store *s, uint64_t row)
+{
+	id_set_remove(&s->taken, row);
+}
+
+int store_list(struct store *s, uint64_t after, size_t max, struct arena *arena,
+	       struct store_entry *ret_entries, size_t *ret_count)
+{
+	sqlite3_stmt *st = s->statements[ST_LIST];
+	size_t count = 0;
+	int r = 0;
+
+	store_bind(st, 1, after <= INT64_MAX ? after : INT64_MAX);
+	store_bind(st, 2, max);
+	while (count < max && (r = store_fetch(s, ST_LIST)) == 1)
+		read_entry(st, arena, &ret_entries[count++]);
+	store_reset(s, ST_LIST);
+	if (r < 0)
+		return r;
+	*ret_count = count;
+	return 0;
+}
+
+int store_count(struct store *s, uint64_t *ret_total)
+{
+	int r = store_fetch(s, ST_COUNT);
+
+	if (r == 1)
+		*ret_total = (uint64_t)sqlite3_column_int64(
+			s->statements[ST_COUNT], 0);
+	store_reset(s, ST_COUNT);
+	return r < 0 ? r : 0;
+}
+
+int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
+{
+	int r;
+
+	store_bind(s->statements[ST_HAS_MESSAGE], 1, queue_id);
+	r = store_fetch(s, ST_HAS_MESSAGE);
+	store_reset(s, ST_HAS_MESSAGE);
+	if (r < 0)
+		return r;
+	*ret_has = r == 1;
+	return 0;
+}
+
+/* --- content -------------------------------------------------------------------- */
+
+/* 1: *ret_blob is valid until the reset; 0: it is in a file; -errno. */
+static int fetch_content(struct store *s, uint64_t queue_id,
+			 struct slice *ret_blob)
+{
+	sqlite3_stmt *st = s->statements[ST_CONTENT];
+	int r;
+
+	store_bind(st, 1, queue_id);
+	r = store_fetch(s, ST_CONTENT);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	if (sqlite3_column_type(st, 0) == SQLITE_NULL)
+		return 0;
+	ret_blob->p = sqlite3_column_blob(st, 0);
+	ret_blob->n = (size_t)sqlite3_column_bytes(st, 0);
+	return 1;
+}
+
+int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)
+{
+	struct slice blob;
+	int r = fetch_content(s, queue_id, &blob);
+
+	if (r == 1)
+		r = body_memfd(blob);
+	else if (r == 0)
+		r = body_open(s->spool_dir, queue_id);
+	store_reset(s, ST_CONTENT);
+	if (r < 0)
+		return r;
+	*ret_fd = r;
+	return 0;
+}
+
+static int read_file(struct store *s, uint64_t queue_id, size_t max,
+		     struct arena *arena, struct slice *ret_octets)
+{
+	AUTO(fd_close) int fd = body_open(s->spool_dir, queue_id);
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	size_t n;
+	char *p;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (size < 0)
+		return -errno;
+	n = (size_t)size < max ? (size_t)size : max;
+	p = arena_alloc(arena, n + 1);
+	r = body_read(fd, p, n);
+	if (r == 0)
+		*ret_octets = (struct slice){ p, n };
+	return r;
+}
+
+int store_read_content(struct store *s, uint64_t queue_id, size_t max,
+		       struct arena *arena, struct slice *ret_octets)
+{
+	struct slice blob;
+	int r = fetch_content(s, queue_id, &blob);
+
+	if (r == 1)
+		*ret_octets = arena_copy(arena, slice_head(blob, max));
+	store_reset(s, ST_CONTENT);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return read_file(s, queue_id, max, arena, ret_octets);
+}

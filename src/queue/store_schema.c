@@ -1,0 +1,109 @@
+#include "queue/store_sqlite.h"
+
+/*
+ * The database, for whoever looks into it with sqlite3(1):
+ *
+ *   message    one row a message. content is NULL when it is in a file,
+ *              spool/printf('%016x', queue_id).
+ *   recipient  one row a recipient that is not done with. Times are seconds
+ *              since 1970. line: 0 new, 1 deferred, 2 a report's. holder: the
+ *              session that delivers it now; due is then when we stop to
+ *              believe in it. last_kind: enum outcome_kind of proc/wire.h.
+ *   queue      the view for people: SELECT * FROM queue;
+ *
+ * Rows leave when they are done with: nothing here says what was delivered.
+ */
+const char store_schema[] =
+	"CREATE TABLE IF NOT EXISTS message ("
+	" queue_id INTEGER PRIMARY KEY,"
+	" trace TEXT NOT NULL,"
+	" reverse_path TEXT NOT NULL,"
+	" envid TEXT NOT NULL,"
+	" login TEXT NOT NULL,"
+	" ret INTEGER NOT NULL,"
+	" is_8bit INTEGER NOT NULL,"
+	" is_smtputf8 INTEGER NOT NULL,"
+	" arrived INTEGER NOT NULL,"
+	" content_octets INTEGER NOT NULL,"
+	" content BLOB);"
+	"CREATE TABLE IF NOT EXISTS recipient ("
+	" row INTEGER PRIMARY KEY,"
+	" queue_id INTEGER NOT NULL REFERENCES message,"
+	" place INTEGER NOT NULL,"
+	" address TEXT NOT NULL,"
+	" original TEXT NOT NULL,"
+	" orcpt_type TEXT NOT NULL,"
+	" orcpt TEXT NOT NULL,"
+	" notify INTEGER NOT NULL,"
+	" line INTEGER NOT NULL,"
+	" due INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL,"
+	" holder INTEGER,"
+	" last_try INTEGER NOT NULL,"
+	" last_kind INTEGER NOT NULL,"
+	" last_code INTEGER NOT NULL,"
+	" last_status INTEGER NOT NULL,"
+	" last_text TEXT NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS recipient_due ON recipient (line, due);"
+	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
+	" ON recipient (queue_id, place);"
+	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
+	" WHERE holder IS NOT NULL;"
+	"CREATE VIEW IF NOT EXISTS queue AS SELECT"
+	" printf('%016x', queue_id) AS id, trace, reverse_path, address,"
+	" content_octets AS octets,"
+	" datetime(arrived, 'unixepoch') AS arrived,"
+	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"
+	"  ELSE 'report' END AS line,"
+	" datetime(due, 'unixepoch') AS due, attempts,"
+	" last_text AS reason"
+	" FROM recipient JOIN message USING (queue_id);"
+	"PRAGMA user_version = 1;";
+
+/* The columns of store_read.c's read_entry(), in its order. */
+#define ENTRY                                                                  \
+	"SELECT m.queue_id, trace, reverse_path, envid, login, ret, is_8bit,"  \
+	" is_smtputf8, arrived, content_octets, row, place, address,"          \
+	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
+	" last_try, last_kind, last_code, last_status, last_text"              \
+	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id "
+
+const char *const store_sql[STATEMENT_COUNT] = {
+	[ST_BEGIN] = "BEGIN IMMEDIATE",
+	[ST_COMMIT] = "COMMIT",
+	[ST_ROLLBACK] = "ROLLBACK",
+	[ST_ADD_MESSAGE] =
+		"INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_ADD_RECIPIENT] =
+		"INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
+	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
+	[ST_IS_IN_FILE] =
+		"SELECT content IS NULL FROM message WHERE queue_id = ?",
+	[ST_REMOVE_MESSAGE] = "DELETE FROM message WHERE queue_id = ?",
+	[ST_DEFER] = "UPDATE recipient SET line = max(line, 1), due = ?,"
+		     " attempts = attempts + 1, holder = NULL, last_try = ?,"
+		     " last_kind = ?, last_code = ?, last_status = ?,"
+		     " last_text = ? WHERE row = ?",
+	[ST_POSTPONE] = "UPDATE recipient SET due = ?, holder = NULL"
+			" WHERE row = ?",
+	[ST_END_HOLDS] = "UPDATE recipient SET due = ?, holder = NULL"
+			 " WHERE holder = ?",
+	[ST_END_ALL_HOLDS] = "UPDATE recipient SET due = ?, holder = NULL"
+			     " WHERE holder IS NOT NULL",
+	[ST_HURRY] = "UPDATE recipient SET due = ?1 WHERE queue_id = ?2"
+		     " AND holder IS NULL AND due > ?1",
+	[ST_HURRY_ALL] = "UPDATE recipient SET due = ?1"
+			 " WHERE holder IS NULL AND due > ?1",
+	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
+			      " ORDER BY due LIMIT ?",
+	[ST_LOAD] = ENTRY "WHERE row = ?",
+	[ST_LOAD_PLACE] = ENTRY "WHERE r.queue_id = ? AND place = ?",
+	[ST_LIST] = ENTRY "WHERE row > ? ORDER BY row LIMIT ?",
+	[ST_COUNT] = "SELECT count(*) FROM recipient",
+	[ST_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = ?",
+	[ST_CONTENT] = "SELECT content FROM message WHERE queue_id = ?",
+	[ST_FREE_PAGES] = "PRAGMA freelist_count",
+	[ST_SHRINK] = "PRAGMA incremental_vacuum(512)",
+};

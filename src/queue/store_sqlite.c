@@ -1,0 +1,334 @@
+#include "queue/store_sqlite.h"
+
+#include "base/mem.h"
+#include "queue/body.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SCHEMA_VERSION = 1, BUSY_MS = 1000, LOG_OCTETS = 4 << 20 };
+
+/* --- numbers ----------------------------------------------------------------- */
+
+void id_set_add(struct id_set *set, uint64_t id)
+{
+	if (set->count == set->room) {
+		set->room = set->room * 2 + 16;
+		set->ids = mem_resize(set->ids, set->room, sizeof(*set->ids));
+	}
+	set->ids[set->count++] = id;
+}
+
+static size_t id_set_find(const struct id_set *set, uint64_t id)
+{
+	size_t i = 0;
+
+	while (i < set->count && set->ids[i] != id)
+		i++;
+	return i;
+}
+
+bool id_set_has(const struct id_set *set, uint64_t id)
+{
+	return id_set_find(set, id) < set->count;
+}
+
+void id_set_remove(struct id_set *set, uint64_t id)
+{
+	size_t i = id_set_find(set, id);
+
+	if (i < set->count)
+		set->ids[i] = set->ids[--set->count];
+}
+
+/* --- statements --------------------------------------------------------------- */
+
+int store_errno(const struct store *s, int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EUCLEAN;
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	default:
+		if (s->db != NULL && sqlite3_system_errno(s->db) == ENOSPC)
+			return -ENOSPC;
+		return -EIO;
+	}
+}
+
+void store_bind(sqlite3_stmt *st, int position, uint64_t value)
+{
+	int r = sqlite3_bind_int64(st, position, (sqlite3_int64)value);
+
+	assert(r == SQLITE_OK);
+	(void)r;
+}
+
+void store_bind_text(sqlite3_stmt *st, int position, struct slice text)
+{
+	int r = sqlite3_bind_text64(st, position, text.n > 0 ? text.p : "",
+				    text.n, SQLITE_STATIC, SQLITE_UTF8);
+
+	assert(r == SQLITE_OK);
+	(void)r;
+}
+
+int store_fetch(struct store *s, enum statement which)
+{
+	int result = sqlite3_step(s->statements[which]);
+
+	if (result == SQLITE_ROW)
+		return 1;
+	if (result != SQLITE_DONE)
+		return store_errno(s, result);
+	store_reset(s, which);
+	return 0;
+}
+
+void store_reset(struct store *s, enum statement which)
+{
+	(void)sqlite3_reset(s->statements[which]);
+}
+
+int store_run(struct store *s, enum statement which)
+{
+	int r = 1;
+
+	while (r > 0) /* a pragma may give rows */
+		r = store_fetch(s, which);
+	if (r < 0)
+		store_reset(s, which);
+	return r;
+}
+
+const char *store_problem(const struct store *s)
+{
+	return sqlite3_errmsg(s->db);
+}
+
+/* --- transactions --------------------------------------------------------------- */
+
+int store_begin(struct store *s)
+{
+	return store_run(s, ST_BEGIN);
+}
+
+/* Files are synced as they are made; their names are on disk after this. */
+static int sync_names(const struct store *s)
+{
+	if (s->created.count > 0 && fsync(s->spool_dir) < 0)
+		return -errno;
+	return 0;
+}
+
+int store_commit(struct store *s)
+{
+	int r = sync_names(s);
+
+	if (r == 0)
+		r = store_run(s, ST_COMMIT);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->removed.count; i++)
+		body_remove(s->spool_dir, s->removed.ids[i]);
+	s->removed.count = 0;
+	s->created.count = 0;
+	return 0;
+}
+
+void store_rollback(struct store *s)
+{
+	/* Some failures have rolled back already. */
+	if (sqlite3_get_autocommit(s->db) == 0)
+		(void)store_run(s, ST_ROLLBACK);
+	for (size_t i = 0; i < s->created.count; i++)
+		body_remove(s->spool_dir, s->created.ids[i]);
+	s->removed.count = 0;
+	s->created.count = 0;
+}
+
+void store_settle(struct store *s)
+{
+	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					NULL, NULL);
+}
+
+void store_shrink(struct store *s, bool is_urgent)
+{
+	const int64_t worth_it = is_urgent ? 1 : 4096;
+	int64_t pages = 0;
+
+	if (store_fetch(s, ST_FREE_PAGES) == 1)
+		pages = sqlite3_column_int64(s->statements[ST_FREE_PAGES], 0);
+	store_reset(s, ST_FREE_PAGES);
+	if (pages < worth_it)
+		return;
+	if (store_run(s, ST_SHRINK) == 0)
+		store_settle(s); /* only then the file becomes shorter */
+}
+
+/* --- birth ------------------------------------------------------------------------ */
+
+static int execute(struct store *s, const char *text)
+{
+	return store_errno(s, sqlite3_exec(s->db, text, NULL, NULL, NULL));
+}
+
+static int read_version(struct store *s, int *ret_version)
+{
+	sqlite3_stmt *st = NULL;
+	int r = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(st);
+	if (r == SQLITE_ROW)
+		*ret_version = sqlite3_column_int(st, 0);
+	(void)sqlite3_finalize(st);
+	return store_errno(s, r);
+}
+
+static int make_schema(struct store *s)
+{
+	int version = 0;
+	int r = read_version(s, &version);
+
+	if (r < 0 || version == SCHEMA_VERSION)
+		return r;
+	if (version > SCHEMA_VERSION)
+		return -EPROTONOSUPPORT; /* of a later release */
+	r = execute(s, "BEGIN IMMEDIATE");
+	if (r == 0)
+		r = execute(s, store_schema);
+	if (r == 0)
+		r = execute(s, "COMMIT");
+	return r;
+}
+
+static int prepare(struct store *s)
+{
+	for (int i = 0; i < STATEMENT_COUNT; i++) {
+		int r = sqlite3_prepare_v3(s->db, store_sql[i], -1,
+					   SQLITE_PREPARE_PERSISTENT,
+					   &s->statements[i], NULL);
+
+		if (r != SQLITE_OK)
+			return store_errno(s, r);
+	}
+	return 0;
+}
+
+static int configure(struct store *s)
+{
+	char text[160];
+	int r;
+
+	(void)sqlite3_extended_result_codes(s->db, 1);
+	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
+	/* In this order: auto_vacuum is fixed by the first page written. */
+	(void)snprintf(text, sizeof(text),
+		       "PRAGMA temp_store = MEMORY;"
+		       "PRAGMA auto_vacuum = INCREMENTAL;"
+		       "PRAGMA journal_mode = WAL;"
+		       "PRAGMA journal_size_limit = %d;",
+		       LOG_OCTETS);
+	r = execute(s, text);
+	if (r < 0)
+		return r;
+	/* FULL: each commit is synced. Content needs no second wiping. */
+	return execute(s, "PRAGMA synchronous = FULL;"
+			  "PRAGMA secure_delete = FAST;"
+			  "PRAGMA cache_size = -8192;");
+}
+
+static int open_database(struct store *s, const char *dir)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			  SQLITE_OPEN_NOMUTEX;
+	char path[PATH_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/queue.db", dir);
+	r = store_errno(s, sqlite3_open_v2(path, &s->db, flags, NULL));
+	if (r == 0)
+		r = configure(s);
+	if (r == 0)
+		r = make_schema(s);
+	if (r == 0)
+		r = prepare(s);
+	return r;
+}
+
+static int open_dirs(struct store *s, const char *dir, int *ret_state_dir)
+{
+	int state = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (state < 0)
+		return -errno;
+	*ret_state_dir = state;
+	if (mkdirat(state, "spool", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	s->spool_dir = openat(state, "spool",
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return s->spool_dir < 0 ? -errno : 0;
+}
+
+int store_open(const char *dir, struct store **ret_store)
+{
+	AUTO(store_free) struct store *s = mem_new(sizeof(*s));
+	AUTO(fd_close) int state_dir = -1;
+	int r;
+
+	s->spool_dir = -1;
+	s->content = mem_array(STORE_BLOB_OCTETS, 1);
+	(void)umask(0077);
+	r = open_dirs(s, dir, &state_dir);
+	if (r == 0)
+		r = open_database(s, dir);
+	/* The names of what was made just now are on disk, too. */
+	if (r == 0 && fsync(state_dir) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	*ret_store = s;
+	s = NULL;
+	return 0;
+}
+
+void store_free(struct store **store)
+{
+	struct store *s = *store;
+
+	if (s == NULL)
+		return;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		(void)sqlite3_finalize(s->statements[i]);
+	(void)sqlite3_close(s->db);
+	fd_close(&s->spool_dir);
+	mem_free(&s->content);
+	mem_free(&s->created.ids);
+	mem_free(&s->removed.ids);
+	mem_free(&s->taken.ids);
+	mem_free(store);
+}
+
+int store_spool_dir(const struct store *s)
+{
+	return s->spool_dir;
+}

@@ -1,0 +1,56 @@
+/*
+ * One turn of the batch loop: what the parts of one transaction share, and
+ * what is to be said in the log once it holds.
+ */
+#ifndef QUEUE_TURN_H
+#define QUEUE_TURN_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "queue/schedule.h"
+#include "queue/store.h"
+
+/* What the queue uses of the configuration. */
+struct queue_settings {
+	struct schedule schedule;
+	struct slice hostname;
+	uint64_t reserve_octets;
+};
+
+struct note;
+struct report;
+
+struct turn {
+	struct store *store;
+	const struct queue_settings *settings;
+	struct arena *arena; /* freed after the transaction */
+	int64_t now;         /* wall-clock seconds */
+	STAILQ_HEAD(, note) notes;
+	STAILQ_HEAD(, report) reports; /* report.h */
+};
+
+void turn_init(struct turn *t, struct store *store,
+	       const struct queue_settings *settings, int64_t now);
+void turn_done(struct turn *t);
+
+/* What happened to a recipient, or to a message when recipient is empty.
+ * outcome may be NULL; count: seconds to the next try, or recipients. All of
+ * it lives as long as the turn. */
+struct note {
+	STAILQ_ENTRY(note) entry;
+	enum log_level level;
+	const char *message;
+	struct slice trace;
+	uint64_t queue_id;
+	struct slice recipient;
+	const struct outcome *outcome;
+	const char *count_of; /* what number counts; NULL: nothing */
+	uint64_t count;
+};
+
+/* A copy of note is logged by turn_log(). */
+void turn_note(struct turn *t, const struct note *note);
+/* The transaction holds: logs the notes. */
+void turn_log(const struct turn *t);
+
+#endif

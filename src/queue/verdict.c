@@ -1,0 +1,118 @@
+#include "queue/verdict.h"
+
+#include "queue/report.h"
+
+enum { CANCELLED_S = 5 }; /* until it is due again */
+
+static void note(struct turn *t, const struct store_entry *e,
+		 const char *message, const struct outcome *outcome)
+{
+	turn_note(t, &(struct note){ .level = LOG_INFO,
+				     .message = message,
+				     .trace = e->message.trace,
+				     .queue_id = e->message.queue_id,
+				     .recipient = e->recipient.address,
+				     .outcome = outcome });
+}
+
+static int remove_entry(struct turn *t, const struct store_entry *e)
+{
+	return store_remove(t->store, e->message.queue_id, e->recipient.row);
+}
+
+/* Done with, for good or bad: reports what is due and removes. */
+static int finish(struct turn *t, const struct store_entry *e,
+		  enum dsn_action action, const struct outcome *outcome)
+{
+	int r = 0;
+
+	if (report_is_due(e, action))
+		r = report_add(t, e, action, outcome);
+	return r < 0 ? r : remove_entry(t, e);
+}
+
+static int fail(struct turn *t, const struct store_entry *e,
+		const struct outcome *outcome, bool is_expired)
+{
+	bool reports = report_is_due(e, DSN_FAILED);
+
+	if (is_expired)
+		note(t, e, reports ? "expired" : "expired, dropped", outcome);
+	else
+		note(t, e, reports ? "bounced" : "refused, dropped", outcome);
+	return finish(t, e, DSN_FAILED, outcome);
+}
+
+static int defer(struct turn *t, const struct store_entry *e,
+		 const struct outcome *outcome)
+{
+	uint32_t attempts = e->recipient.attempts + 1;
+	int64_t due;
+
+	if (schedule_is_over(&t->settings->schedule, e->message.arrived,
+			     t->now))
+		return fail(t, e, outcome, true);
+	due = schedule_next(&t->settings->schedule, e->message.arrived,
+			    attempts, t->now, schedule_random());
+	turn_note(t, &(struct note){ .level = LOG_INFO,
+				     .message = "deferred",
+				     .trace = e->message.trace,
+				     .queue_id = e->message.queue_id,
+				     .recipient = e->recipient.address,
+				     .outcome = outcome,
+				     .count_of = "next_try_s",
+				     .count = (uint64_t)(due - t->now) });
+	return store_defer(t->store, e->recipient.row, due, t->now, outcome);
+}
+
+static int cancel(struct turn *t, const struct store_entry *e)
+{
+	if (e->recipient.attempts > 0 &&
+	    schedule_is_over(&t->settings->schedule, e->message.arrived,
+			     t->now))
+		return fail(t, e, &e->recipient.last, true);
+	return store_postpone(t->store, e->recipient.row, t->now + CANCELLED_S);
+}
+
+int verdict_apply(struct turn *t, const struct store_entry *e,
+		  const struct outcome *outcome)
+{
+	switch (outcome->kind) {
+	case OUTCOME_DELIVERED:
+		note(t, e, "delivered from the queue", outcome);
+		return finish(t, e, DSN_DELIVERED, outcome);
+	case OUTCOME_REFUSED:
+		return fail(t, e, outcome, false);
+	case OUTCOME_DEFERRED:
+	case OUTCOME_UNCERTAIN:
+		return defer(t, e, outcome);
+	case OUTCOME_CANCELLED:
+		return cancel(t, e);
+	}
+	return 0;
+}
+
+int verdict_resolve(struct turn *t, const struct store_entry *e,
+		    struct slices mailboxes)
+{
+	struct store_recipient to = e->recipient;
+
+	to.line = STORE_NEW;
+	to.due = t->now;
+	for (size_t i = 0; i < mailboxes.count; i++) {
+		int r;
+
+		to.place++; /* its own stays as it was */
+		to.address = mailboxes.items[i];
+		r = store_add_recipient(t->store, &to);
+		if (r < 0)
+			return r;
+	}
+	return remove_entry(t, e);
+}
+
+int verdict_drop(struct turn *t, const struct store_entry *e)
+{
+	note(t, e, "report removed: its recipient does not exist", NULL);
+	return remove_entry(t, e);
+}
