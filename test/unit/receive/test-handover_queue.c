@@ -1,0 +1,251 @@
+#include "receive/handover.h"
+
+#include "base/log.h"
+#include "handover_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+static const struct slice mailbox = SLICE("a@d");
+static const struct handover_recipient one_recipient = {
+	.original = SLICE("a@d"), .mailboxes = { &mailbox, 1 }
+};
+static const struct handover_request one_mailbox = {
+	.trace = SLICE("T1"),
+	.reverse_path = SLICE("s@x"),
+	.recipients = &one_recipient,
+	.recipient_count = 1,
+};
+
+static void on_ready(void *arg)
+{
+	(void)arg;
+}
+
+static void test_status_of_refusals(void **state)
+{
+	static const struct {
+		const char *name;
+		struct outcome outcome;
+		unsigned code;
+		uint8_t status[3];
+		const char *text;
+	} rows[] = {
+		{ "as it came",
+		  { OUTCOME_REFUSED, 552, { 5, 2, 2 }, SLICE("Over quota") },
+		  552,
+		  { 5, 2, 2 },
+		  "Over quota" },
+		{ "no enhanced code",
+		  { OUTCOME_REFUSED, 554, { 0, 0, 0 }, SLICE("No") },
+		  554,
+		  { 5, 0, 0 },
+		  "No" },
+		{ "an enhanced code of another class",
+		  { OUTCOME_REFUSED, 554, { 4, 2, 2 }, SLICE("No") },
+		  554,
+		  { 5, 0, 0 },
+		  "No" },
+		{ "no text",
+		  { OUTCOME_REFUSED, 550, { 5, 1, 1 }, SLICE("") },
+		  550,
+		  { 5, 1, 1 },
+		  "Refused by the mailbox server" },
+		{ "a code that is none",
+		  { OUTCOME_REFUSED, 599, { 5, 1, 1 }, SLICE("No") },
+		  550,
+		  { 5, 1, 1 },
+		  "No" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world w;
+
+		world_build(&w);
+		world_start(&w, &one_mailbox, world_content(&w));
+		world_says(&w, 0, &rows[i].outcome);
+		fake_role_turn(&w.self);
+		assert_int_equal(w.reply.code, rows[i].code);
+		assert_memory_equal(w.reply.status, rows[i].status, 3);
+		assert_string_equal(w.text, rows[i].text);
+		world_tear_down(&w);
+	}
+}
+
+/* What `deliver` and `queue` say of unknown or ended things changes nothing. */
+static void test_nonsense(void **state)
+{
+	static const struct outcome saved = { .kind = OUTCOME_DELIVERED,
+					      .code = 250 };
+	struct message m = { .type = MESSAGE_ENQUEUED, .fd = -1 };
+	struct world w;
+
+	(void)state;
+	world_build(&w);
+	world_start(&w, &one_mailbox, world_content(&w));
+	world_says(&w, 7, &saved);
+	m.enqueued.id = 1;
+	handovers_on_message(w.handovers, &m);
+	m.enqueued.id = 99;
+	handovers_on_message(w.handovers, &m);
+	fake_role_turn(&w.self);
+	assert_int_equal(w.replies, 0);
+	world_says(&w, 0, &saved);
+	world_says(&w, 0, &saved);
+	fake_role_turn(&w.self);
+	world_says(&w, 0, &saved);
+	assert_int_equal(w.replies, 1);
+	assert_int_equal(w.reply.code, 250);
+	world_tear_down(&w);
+}
+
+/* Two recipients that lead to one mailbox: one copy, the first one's wishes. */
+static void test_same_mailbox(void **state)
+{
+	static const struct slice first[] = { SLICE("bob@d"), SLICE("al@d") };
+	static const struct slice second[] = { SLICE("al@d"), SLICE("cy@d") };
+	const struct handover_recipient recipients[] = {
+		{ .original = S("info@d"),
+		  .dsn = { .notify = DSN_NOTIFY_NEVER },
+		  .mailboxes = { first, 2 } },
+		{ .original = S("sales@d"),
+		  .dsn = { .orcpt_type = S("rfc822"), .orcpt = S("x@y") },
+		  .mailboxes = { second, 2 } },
+	};
+	const struct handover_request request = {
+		.trace = S("T1"),
+		.reverse_path = S("s@x"),
+		.login = S("me@d"),
+		.mail = { .is_8bit = true,
+			  .is_smtputf8 = true,
+			  .ret = DSN_RET_HDRS,
+			  .envid = S("E1") },
+		.recipients = recipients,
+		.recipient_count = 2,
+		.queue_only = true,
+	};
+	const struct msg_enqueue *m;
+	struct world w;
+
+	(void)state;
+	world_build(&w);
+	world_start(&w, &request, world_content(&w));
+	m = &fake_role_sent(&w.self, MESSAGE_ENQUEUE, 0)->enqueue;
+	assert_int_equal(m->recipients.count, 3);
+	assert_true(slice_equal(m->recipients.items[1].original, S("info@d")));
+	assert_int_equal(m->recipients.items[1].notify, DSN_NOTIFY_NEVER);
+	assert_true(slice_equal(m->recipients.items[2].address, S("cy@d")));
+	assert_true(slice_equal(m->recipients.items[2].original, S("sales@d")));
+	assert_true(
+		slice_equal(m->recipients.items[2].orcpt_type, S("rfc822")));
+	assert_true(slice_equal(m->recipients.items[2].orcpt, S("x@y")));
+	assert_true(slice_equal(m->trace, S("T1")));
+	assert_true(slice_equal(m->reverse_path, S("s@x")));
+	assert_true(slice_equal(m->login, S("me@d")));
+	assert_true(slice_equal(m->envid, S("E1")));
+	assert_int_equal(m->ret, DSN_RET_HDRS);
+	assert_true(m->is_8bit && m->is_smtputf8);
+	assert_int_equal(handovers_waiting(w.handovers), 1);
+	world_queue_answers(&w, 0);
+	fake_role_turn(&w.self);
+	assert_string_equal(w.text, "OK: queued as T1");
+	world_tear_down(&w);
+}
+
+static void test_too_many_mailboxes(void **state)
+{
+	static char names[WIRE_LIST + 1][8];
+	static struct slice mailboxes[WIRE_LIST + 1];
+	const struct handover_recipient all = {
+		.original = S("all@d"),
+		.mailboxes = { mailboxes, WIRE_LIST + 1 }
+	};
+	const struct handover_request request = { .trace = S("T1"),
+						  .recipients = &all,
+						  .recipient_count = 1 };
+	struct world w;
+
+	(void)state;
+	for (unsigned i = 0; i <= WIRE_LIST; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "%u@d", i);
+		mailboxes[i] = slice_of(names[i]);
+	}
+	world_build(&w);
+	world_start(&w, &request, world_content(&w));
+	fake_role_turn(&w.self);
+	assert_int_equal(w.reply.code, 452);
+	assert_int_equal(w.self.sent_count, 0);
+	world_tear_down(&w);
+}
+
+/* Big content: a spool file is named, not sent; one whose queue has died is
+ * delivered, but never named to the next queue. */
+static struct content *big_content(struct world *w)
+{
+	static const char octets[100000];
+	struct content *c = content_new(w->spool, on_ready, NULL);
+	struct message m = { .type = MESSAGE_SPOOL, .fd = -1 };
+
+	while (content_state(c) == CONTENT_OPEN)
+		content_write(c, (struct slice){ octets, sizeof(octets) });
+	m.spool.id = fake_role_sent(&w->self, MESSAGE_SPOOL_WANTED, 0)
+			     ->spool_wanted.id;
+	m.spool.spool_id = 9;
+	m.fd = memfd_create("spool", MFD_CLOEXEC);
+	spooler_on_spool(w->spool, &m);
+	assert_int_equal(content_finish(c), CONTENT_OPEN);
+	return c;
+}
+
+static void test_spool_file(void **state)
+{
+	const struct handover_request request = { .trace = S("T1"),
+						  .recipients = &one_recipient,
+						  .recipient_count = 1,
+						  .queue_only = true };
+
+	(void)state;
+	for (int orphan = 0; orphan <= 1; orphan++) {
+		const struct message *m;
+		struct content *content;
+		struct world w;
+
+		world_build(&w);
+		content = big_content(&w);
+		if (orphan)
+			spooler_on_queue_gone(w.spool);
+		world_start(&w, &request, content);
+		m = fake_role_sent(&w.self, MESSAGE_ENQUEUE, 0);
+		assert_int_equal(m == NULL, orphan);
+		if (m != NULL) {
+			assert_int_equal(m->fd, -1);
+			assert_int_equal(m->enqueue.spool_id, 9);
+			world_queue_answers(&w, 0);
+		}
+		fake_role_turn(&w.self);
+		assert_int_equal(w.reply.code, orphan ? 451 : 250);
+		assert_int_equal(fake_role_count(&w.self, MESSAGE_SPOOL_DROP),
+				 0);
+		world_tear_down(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status_of_refusals),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_same_mailbox),
+		cmocka_unit_test(test_too_many_mailboxes),
+		cmocka_unit_test(test_spool_file),
+	};
+
+	log_set_level(LOG_PANIC);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

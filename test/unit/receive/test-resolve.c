@@ -1,0 +1,568 @@
+#include "receive/resolve.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* --- Dovecot, as the tests know it ------------------------------------------ */
+
+struct userdb_lookup {
+	char name[400];
+	userdb_on_result *on_result;
+	void *arg;
+	struct userdb_client *client;
+};
+
+struct userdb_client {
+	struct event_base *base;
+	const char *users; /* " alice@a.test bob@a.test " */
+	const char *down;  /* a name Dovecot cannot look up */
+	bool is_silent;    /* keeps its answers for itself */
+	struct userdb_lookup *lookup;
+	unsigned asked;
+};
+
+static bool is_listed(const char *list, const char *name)
+{
+	char word[410];
+
+	(void)snprintf(word, sizeof(word), " %s ", name);
+	return strstr(list, word) != NULL;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct userdb_lookup *l = arg;
+	struct userdb_client *c = l->client;
+	struct userdb_result result = { .verdict = USERDB_NOT_FOUND };
+
+	(void)fd;
+	(void)what;
+	if (strcmp(l->name, c->down) == 0) {
+		result.verdict = USERDB_UNAVAILABLE;
+		result.reason = S("no connection");
+	} else if (is_listed(c->users, l->name)) {
+		result.verdict = USERDB_FOUND;
+		result.user = slice_of(l->name);
+	}
+	c->lookup = NULL;
+	l->on_result(&result, l->arg);
+	free(l);
+}
+
+struct userdb_lookup *userdb_lookup(struct userdb_client *client,
+				    struct slice name, const char *service,
+				    userdb_on_result *on_result, void *arg)
+{
+	struct userdb_lookup *l = calloc(1, sizeof(*l));
+	static const struct timeval now = { 0 };
+
+	assert_string_equal(service, "lmtp");
+	assert_null(client->lookup);
+	assert_true(name.n < sizeof(l->name));
+	memcpy(l->name, name.p, name.n);
+	l->on_result = on_result;
+	l->arg = arg;
+	l->client = client;
+	client->lookup = l;
+	client->asked++;
+	if (!client->is_silent)
+		(void)event_base_once(client->base, -1, EV_TIMEOUT, on_turn, l,
+				      &now);
+	return l;
+}
+
+/* Only a silent client has its look-ups cancelled here. */
+void userdb_cancel(struct userdb_lookup **lookup)
+{
+	assert_true((*lookup)->client->is_silent);
+	(*lookup)->client->lookup = NULL;
+	free(*lookup);
+	*lookup = NULL;
+}
+
+/* --- the cases -------------------------------------------------------------- */
+
+#define USERS                                                                  \
+	" alice@a.test bob@a.test carl@b.test mary-ann@a.test j.doe@a.test "   \
+	"info@b.test janedoe@a.test "
+
+struct resolve_case {
+	const char *name;
+	const char *address;
+	const char *aliases;   /* of a.test */
+	const char *b_aliases; /* of b.test */
+	const char *delimiter; /* NULL: "+" */
+	const char *drop;
+	const char *down;
+	enum resolve_result want;
+	const char *mailboxes; /* separated by a space */
+	const char *problem;   /* a part of it */
+};
+
+static const struct resolve_case cases[] = {
+	{ .name = "a mailbox",
+	  .address = "alice@a.test",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "the local part is folded",
+	  .address = "ALICE@a.test",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "nobody",
+	  .address = "nobody@a.test",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "nobody@a.test: no such user" },
+	{ .name = "a domain of others",
+	  .address = "alice@c.test",
+	  .want = RESOLVE_NOT_LOCAL,
+	  .problem = "c.test is not a local domain" },
+	{ .name = "an address literal",
+	  .address = "alice@[192.0.2.1]",
+	  .want = RESOLVE_NOT_LOCAL },
+	{ .name = "Dovecot does not answer",
+	  .address = "alice@a.test",
+	  .down = "alice@a.test",
+	  .want = RESOLVE_TRY_LATER,
+	  .problem = "no connection" },
+	{ .name = "no mailbox is guessed from an alias while Dovecot is down",
+	  .address = "info@a.test",
+	  .aliases = "info: alice\n",
+	  .down = "info@a.test",
+	  .want = RESOLVE_TRY_LATER },
+	/* --- details and drop characters --------------------------------- */
+	{ .name = "the detail reaches Dovecot as it was written",
+	  .address = "Alice+Lists@a.test",
+	  .mailboxes = "alice+Lists@a.test" },
+	{ .name = "the first delimiter counts",
+	  .address = "alice+x+y@a.test",
+	  .mailboxes = "alice+x+y@a.test" },
+	{ .name = "any of several delimiters counts",
+	  .address = "alice-x+y@a.test",
+	  .delimiter = "+-",
+	  .mailboxes = "alice-x+y@a.test" },
+	{ .name = "a mailbox with a delimiter in its name comes first",
+	  .address = "mary-ann@a.test",
+	  .delimiter = "-",
+	  .mailboxes = "mary-ann@a.test" },
+	{ .name = "no delimiters, no detail",
+	  .address = "alice+x@a.test",
+	  .delimiter = "",
+	  .want = RESOLVE_NO_USER },
+	{ .name = "nothing in front of the delimiter is nobody",
+	  .address = "+alice@a.test",
+	  .want = RESOLVE_NO_USER },
+	{ .name = "drop characters are dropped, also for Dovecot",
+	  .address = "b.o.b+x.y@a.test",
+	  .drop = ".",
+	  .mailboxes = "bob+x.y@a.test" },
+	{ .name = "a mailbox with a drop character in its name comes first",
+	  .address = "j.doe+x@a.test",
+	  .drop = ".",
+	  .mailboxes = "j.doe+x@a.test" },
+	{ .name = "only drop characters are nobody",
+	  .address = "\"..\"@a.test",
+	  .drop = ".",
+	  .want = RESOLVE_NO_USER },
+	{ .name = "without drop characters a dot is a letter",
+	  .address = "b.ob@a.test",
+	  .want = RESOLVE_NO_USER },
+	/* --- aliases ------------------------------------------------------ */
+	{ .name = "an alias",
+	  .address = "info@a.test",
+	  .aliases = "info: alice, bob, carl@b.test\n",
+	  .mailboxes = "alice@a.test bob@a.test carl@b.test" },
+	{ .name = "a mailbox comes before an alias of its name",
+	  .address = "alice@a.test",
+	  .aliases = "alice: bob\n",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "an exact alias comes before the mailbox without detail",
+	  .address = "alice+x@a.test",
+	  .aliases = "alice+x: bob\n",
+	  .mailboxes = "bob@a.test" },
+	{ .name = "the mailbox without detail before the alias without it",
+	  .address = "bob+x@a.test",
+	  .aliases = "bob: alice\n",
+	  .mailboxes = "bob+x@a.test" },
+	{ .name = "an alias is found without detail; its targets get none",
+	  .address = "info+x@a.test",
+	  .aliases = "info: alice\n",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "an alias is found without drop characters",
+	  .address = "in.fo+x@a.test",
+	  .drop = ".",
+	  .aliases = "i.nfo: alice\n",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "a target may have a detail",
+	  .address = "info@a.test",
+	  .aliases = "info: alice+info\n",
+	  .mailboxes = "alice+info@a.test" },
+	{ .name = "alias to alias in another domain",
+	  .address = "x@a.test",
+	  .aliases = "x: q@b.test, z\nz: alice\n",
+	  .b_aliases = "q: carl, bob@a.test\n",
+	  .mailboxes = "carl@b.test bob@a.test alice@a.test" },
+	{ .name = "two ways to a mailbox are one copy",
+	  .address = "x@a.test",
+	  .aliases = "x: y, z\ny: alice\nz: alice, bob\n",
+	  .mailboxes = "alice@a.test bob@a.test" },
+	{ .name = "one missing target is no such user",
+	  .address = "x@a.test",
+	  .aliases = "x: alice, gone\n",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "gone@a.test: an alias leads there" },
+	{ .name = "a target Dovecot cannot look up now",
+	  .address = "x@a.test",
+	  .aliases = "x: alice, bob\n",
+	  .down = "bob@a.test",
+	  .want = RESOLVE_TRY_LATER },
+	{ .name = "a target outside",
+	  .address = "x@a.test",
+	  .aliases = "x: alice, me@c.test\n",
+	  .want = RESOLVE_NOT_LOCAL,
+	  .problem = "me@c.test: alias leads outside" },
+	{ .name = "the alias' own name as target is a mailbox, here missing",
+	  .address = "x@a.test",
+	  .aliases = "x: x, alice\n",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "x@a.test: an alias leads there" },
+	/* --- cycles and depth ---------------------------------------------- */
+	{ .name = "a cycle with a way out",
+	  .address = "x@a.test",
+	  .aliases = "x: y, alice\ny: x, bob\n",
+	  .mailboxes = "alice@a.test bob@a.test" },
+	{ .name = "a cycle without a way out",
+	  .address = "x@a.test",
+	  .aliases = "x: y\ny: x\n",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "lead to no mailbox" },
+	{ .name = "ten steps",
+	  .address = "n0@a.test",
+	  .aliases = "n0: n1\nn1: n2\nn2: n3\nn3: n4\nn4: n5\nn5: n6\n"
+		     "n6: n7\nn7: n8\nn8: n9\nn9: alice\n",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "eleven steps",
+	  .address = "n0@a.test",
+	  .aliases = "n0: n1\nn1: n2\nn2: n3\nn3: n4\nn4: n5\nn5: n6\n"
+		     "n6: n7\nn7: n8\nn8: n9\nn9: n10\nn10: alice\n",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "deeper than 10" },
+	/* --- catch-all ------------------------------------------------------ */
+	{ .name = "a catch-all",
+	  .address = "nobody@a.test",
+	  .aliases = "*: alice\n",
+	  .mailboxes = "alice@a.test" },
+	{ .name = "a catch-all never shadows a mailbox",
+	  .address = "bob@a.test",
+	  .aliases = "*: alice\n",
+	  .mailboxes = "bob@a.test" },
+	{ .name = "nor a mailbox with detail",
+	  .address = "bob+x@a.test",
+	  .aliases = "*: alice\n",
+	  .mailboxes = "bob+x@a.test" },
+	{ .name = "nor an alias",
+	  .address = "info@a.test",
+	  .aliases = "*: alice\ninfo: bob\n",
+	  .mailboxes = "bob@a.test" },
+	{ .name = "a catch-all does not hide that Dovecot is down",
+	  .address = "bob@a.test",
+	  .aliases = "*: alice\n",
+	  .down = "bob@a.test",
+	  .want = RESOLVE_TRY_LATER },
+	{ .name = "a catch-all to nobody",
+	  .address = "nobody@a.test",
+	  .aliases = "*: gone\n",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "gone@a.test: an alias leads there" },
+	{ .name = "the user asked for, in another domain",
+	  .address = "Carl+X@a.test",
+	  .aliases = "*: *@b.test\n",
+	  .mailboxes = "carl+X@b.test" },
+	{ .name = "two domains that point at each other",
+	  .address = "nobody@a.test",
+	  .aliases = "*: *@b.test\n",
+	  .b_aliases = "*: *@a.test\n",
+	  .want = RESOLVE_NO_USER },
+	/* --- postmaster ------------------------------------------------------- */
+	{ .name = "bare postmaster is the one of hostname's domain",
+	  .address = "<Postmaster>",
+	  .b_aliases = "postmaster: info\n",
+	  .mailboxes = "info@b.test" },
+	{ .name = "no postmaster",
+	  .address = "<postmaster>",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "RFC 5321 4.5.1" },
+};
+
+struct world {
+	struct event_base *base;
+	struct userdb_client users;
+	struct conf conf;
+	struct domains *domains;
+	struct resolver *resolver;
+	struct arena *arena;
+	struct resolution *resolution;
+	unsigned answers;
+	enum resolve_result result;
+	char mailboxes[400];
+	char problem[400];
+	char steps[4000];
+};
+
+static void put(char *text, size_t room, struct slice word, const char *between)
+{
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, room - n, "%s%.*s", n > 0 ? between : "",
+		       (int)word.n, word.p);
+}
+
+static void on_answer(const struct resolve_answer *answer, void *arg)
+{
+	struct world *w = arg;
+
+	w->resolution = NULL;
+	w->answers++;
+	w->result = answer->result;
+	w->mailboxes[0] = w->problem[0] = w->steps[0] = '\0';
+	if (answer->result == RESOLVE_MAILBOXES)
+		for (size_t i = 0; i < answer->mailboxes.count; i++)
+			put(w->mailboxes, sizeof(w->mailboxes),
+			    answer->mailboxes.items[i], " ");
+	put(w->problem, sizeof(w->problem), answer->problem, "");
+	for (size_t i = 0; i < answer->steps.count; i++)
+		put(w->steps, sizeof(w->steps), answer->steps.items[i], "\n");
+}
+
+static void add_domain(struct world *w, const char *name, const char *text)
+{
+	struct conf_errors *errors = conf_errors_new();
+	struct aliases *aliases =
+		aliases_parse(slice_of(text != NULL ? text : ""), "aliases",
+			      slice_of(name), w->conf.drop_characters, errors);
+
+	assert_non_null(aliases);
+	domains_add(w->domains, slice_of(name), aliases);
+	conf_errors_free(&errors);
+}
+
+static void build(struct world *w, const struct resolve_case *c)
+{
+	memset(w, 0, sizeof(*w));
+	w->base = event_base_new();
+	w->arena = arena_new(1 << 20);
+	w->users.base = w->base;
+	w->users.users = USERS;
+	w->users.down = c->down != NULL ? c->down : "";
+	w->conf.hostname = "mx.mail.b.test";
+	w->conf.recipient_delimiter = c->delimiter != NULL ? c->delimiter : "+";
+	w->conf.drop_characters = c->drop != NULL ? c->drop : "";
+	w->domains = domains_new();
+	add_domain(w, "a.test", c->aliases);
+	add_domain(w, "b.test", c->b_aliases);
+	w->resolver = resolver_new(w->base, &w->users);
+	resolver_use(w->resolver, &w->conf, w->domains);
+}
+
+static void tear_down(struct world *w)
+{
+	resolver_free(&w->resolver);
+	domains_free(&w->domains);
+	arena_free(&w->arena);
+	free(w->users.lookup);
+	event_base_free(w->base);
+}
+
+static void start(struct world *w, const char *text, bool with_steps)
+{
+	struct address address;
+	struct slice rest;
+
+	if (text[0] == '<')
+		assert_int_equal(address_parse_path(slice_of(text), w->arena,
+						    &address, &rest),
+				 0);
+	else
+		assert_int_equal(
+			address_parse(slice_of(text), w->arena, &address), 0);
+	w->resolution =
+		resolve_start(w->resolver, &address, with_steps, on_answer, w);
+}
+
+static void ask(struct world *w, const char *text, bool with_steps)
+{
+	unsigned before = w->answers;
+
+	start(w, text, with_steps);
+	assert_int_equal(w->answers, before); /* never at once */
+	(void)event_base_dispatch(w->base);
+	assert_int_equal(w->answers, before + 1);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct resolve_case *c = &cases[i];
+		struct world w;
+
+		print_message("%s\n", c->name);
+		build(&w, c);
+		ask(&w, c->address, false);
+		assert_int_equal(w.result, c->want);
+		assert_string_equal(w.mailboxes,
+				    c->mailboxes != NULL ? c->mailboxes : "");
+		if (c->problem != NULL)
+			assert_non_null(strstr(w.problem, c->problem));
+		assert_string_equal(w.steps, "");
+		/* A second time, with what is remembered, and in words. */
+		ask(&w, c->address, false);
+		assert_int_equal(w.result, c->want);
+		ask(&w, c->address, true);
+		assert_int_equal(w.result, c->want);
+		assert_true(w.steps[0] != '\0');
+		tear_down(&w);
+	}
+}
+
+static void test_steps(void **state)
+{
+	static const struct resolve_case c = {
+		.aliases = "# ours\n\ninfo: alice, *@b.test\n",
+		.b_aliases = "*: gone, carl, bob@a.test, alice@a.test\n",
+	};
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	ask(&w, "info+x@a.test", true);
+	assert_string_equal(
+		w.steps,
+		"a.test is a local domain\n"
+		"mailbox info+x@a.test: Dovecot knows no such user\n"
+		"alias info+x: there is none in a.test\n"
+		"mailbox info@a.test: Dovecot knows no such user\n"
+		"alias info of a.test (aliases:3) -> alice@a.test, *@b.test\n"
+		"mailbox alice@a.test: Dovecot knows it\n"
+		"delivered to alice@a.test\n"
+		"mailbox info+x@b.test: Dovecot knows no such user\n"
+		"alias info+x: there is none in b.test\n"
+		"mailbox info@b.test: Dovecot knows it\n"
+		"delivered to info+x@b.test");
+	tear_down(&w);
+}
+
+static void test_remembered(void **state)
+{
+	static const struct resolve_case c = { 0 };
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	ask(&w, "alice@a.test", false);
+	ask(&w, "alice+y@a.test", false);
+	assert_int_equal(w.users.asked, 2); /* alice, alice+y */
+	ask(&w, "alice+y@a.test", false);
+	assert_int_equal(w.users.asked, 2);
+	ask(&w, "alice@a.test", true); /* asks Dovecot itself */
+	assert_int_equal(w.users.asked, 3);
+	resolver_use(w.resolver, &w.conf, w.domains);
+	ask(&w, "alice@a.test", false);
+	assert_int_equal(w.users.asked, 4);
+	w.users.down = "bob@a.test";
+	ask(&w, "bob@a.test", false);
+	assert_int_equal(w.result, RESOLVE_TRY_LATER);
+	w.users.down = "";
+	ask(&w, "bob@a.test", false);
+	assert_int_equal(w.result, RESOLVE_MAILBOXES);
+	tear_down(&w);
+}
+
+static void test_cancel(void **state)
+{
+	static const struct resolve_case c = { 0 };
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	start(&w, "alice@a.test", false);
+	resolve_cancel(&w.resolution); /* before it began */
+	(void)event_base_dispatch(w.base);
+	w.users.is_silent = true;
+	start(&w, "alice@a.test", false);
+	(void)event_base_loop(w.base, EVLOOP_ONCE);
+	assert_non_null(w.users.lookup);
+	resolve_cancel(&w.resolution);
+	assert_null(w.users.lookup);
+	assert_int_equal(w.answers, 0);
+	tear_down(&w);
+}
+
+/* A reload in the middle: the answer is of the new configuration. */
+static void test_reload(void **state)
+{
+	static const struct resolve_case c = { 0 };
+	struct domains *old;
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	w.users.is_silent = true;
+	start(&w, "info@a.test", false);
+	(void)event_base_loop(w.base, EVLOOP_ONCE);
+	assert_non_null(w.users.lookup);
+	old = w.domains;
+	w.domains = domains_new();
+	add_domain(&w, "a.test", "info: alice\n");
+	resolver_use(w.resolver, &w.conf, w.domains);
+	domains_free(&old);
+	assert_int_equal(w.answers, 0);
+	w.users.is_silent = false;
+	(void)event_base_dispatch(w.base);
+	assert_int_equal(w.answers, 1);
+	assert_string_equal(w.mailboxes, "alice@a.test");
+	tear_down(&w);
+}
+
+static void test_many_targets(void **state)
+{
+	static char users[40000];
+	static char text[40000];
+	static const struct resolve_case c = { 0 };
+
+	(void)state;
+	for (unsigned count = 1000; count <= 1001; count++) {
+		struct world w;
+		size_t u = 0;
+		size_t t = (size_t)sprintf(text, "all: ");
+
+		for (unsigned i = 0; i < count; i++) {
+			u += (size_t)sprintf(users + u, " u%u@a.test ", i);
+			t += (size_t)sprintf(text + t, "%su%u",
+					     i > 0 ? ", " : "", i);
+		}
+		build(&w, &c);
+		w.users.users = users;
+		add_domain(&w, "a.test", text);
+		ask(&w, "all@a.test", true);
+		assert_int_equal(w.result, count <= 1000 ? RESOLVE_MAILBOXES
+							 : RESOLVE_NO_USER);
+		tear_down(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_remembered),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_many_targets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
