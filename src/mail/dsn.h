@@ -16,28 +16,29 @@
 enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
 
 struct dsn_recipient {
-	struct slice address;     /* final recipient as the sender wrote it */
-	struct slice orcpt_type;  /* RFC 3461 4.2; empty if none */
+	struct slice address;    /* final recipient as the sender wrote it */
+	struct slice orcpt_type; /* RFC 3461 4.2; empty if none */
 	struct slice orcpt;
 	enum dsn_action action;
-	struct reply reply;       /* the last answer; code 0 when there was none */
-	struct slice remote;      /* who gave it, "dovecot (lmtp)"; may be empty */
-	struct slice reason;      /* our own words when reply.code is 0 */
-	int64_t last_attempt;     /* wall-clock seconds */
+	struct reply reply;   /* the last answer; code 0 when there was none */
+	struct slice remote;  /* who gave it, "dovecot (lmtp)"; may be empty */
+	struct slice reason;  /* our own words when reply.code is 0 */
+	int64_t last_attempt; /* wall-clock seconds */
 };
 
 struct dsn {
-	struct slice hostname;   /* Reporting-MTA */
-	struct slice sender;     /* whom the report goes to: "user@domain" */
-	struct slice envid;      /* RFC 3461 4.4; empty if none */
-	struct slice trace;      /* of the original message */
-	struct slice message_id; /* unique left part of the report's Message-ID */
+	struct slice hostname; /* Reporting-MTA */
+	struct slice sender;   /* whom the report goes to: "user@domain" */
+	struct slice envid;    /* RFC 3461 4.4; empty if none */
+	struct slice trace;    /* of the original message */
+	struct slice
+		message_id; /* unique left part of the report's Message-ID */
 	int64_t arrived;
 	int64_t now;
-	int64_t gives_up;        /* for DSN_DELAYED: when we stop trying */
-	struct slice original;   /* header section, or the whole message */
+	int64_t gives_up;      /* for DSN_DELAYED: when we stop trying */
+	struct slice original; /* header section, or the whole message */
 	bool original_is_whole;
-	bool is_utf8;            /* RFC 6533 types for addresses beyond ASCII */
+	bool is_utf8; /* RFC 6533 types for addresses beyond ASCII */
 	const struct dsn_recipient *recipients;
 	size_t recipient_count;
 };

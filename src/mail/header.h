@@ -18,7 +18,7 @@ enum {
 
 struct header_watch {
 	/* read these: */
-	uint32_t octets;   /* of the header section, with its line ends */
+	uint32_t octets; /* of the header section, with its line ends */
 	uint32_t fields;
 	uint32_t received; /* Received fields, name compared without case */
 	bool has_date;
@@ -26,6 +26,7 @@ struct header_watch {
 	bool has_from;
 	bool is_over; /* the empty line was seen, or a line that is no field */
 	/* the machine's own: */
+	uint32_t line_octets;
 	uint8_t state;
 	uint8_t name_octets;
 	char name[16];

@@ -8,18 +8,19 @@
 #include <stdint.h>
 
 struct received {
-	struct slice hello;      /* as the client said it: checked by
+	struct slice hello; /* as the client said it: checked by
 	                            command_is_hello_name(); empty if none */
-	struct slice client_ip;  /* "192.0.2.1" or "2001:db8::1"; empty hides it */
-	struct slice hostname;   /* ours */
-	struct slice trace;      /* id of the transaction */
-	struct slice recipient;  /* for one recipient only, else empty */
+	struct slice
+		client_ip; /* "192.0.2.1" or "2001:db8::1"; empty hides it */
+	struct slice hostname;    /* ours */
+	struct slice trace;       /* id of the transaction */
+	struct slice recipient;   /* for one recipient only, else empty */
 	struct slice tls_version; /* "TLSv1.3"; empty without TLS */
-	struct slice tls_cipher; /* RFC 8314 4.3: the IANA suite name */
-	bool is_esmtp;           /* EHLO was sent */
+	struct slice tls_cipher;  /* RFC 8314 4.3: the IANA suite name */
+	bool is_esmtp;            /* EHLO was sent */
 	bool is_smtputf8;
 	bool is_authenticated;
-	int64_t date;            /* wall-clock seconds */
+	int64_t date; /* wall-clock seconds */
 };
 
 /* The whole field with its CRLF, folded, in arena. */

@@ -5,7 +5,7 @@
 #include "base/slice.h"
 
 enum {
-	COMMAND_LINE_OCTETS = 2048,       /* with CRLF; RFC 5321 asks for 512, DSN
+	COMMAND_LINE_OCTETS = 2048, /* with CRLF; RFC 5321 asks for 512, DSN
 	                                     and SMTPUTF8 parameters add to it */
 	COMMAND_AUTH_LINE_OCTETS = 12288, /* RFC 4954 4.(12) */
 };
@@ -31,7 +31,8 @@ enum verb {
 
 struct command {
 	enum verb verb;
-	struct slice args; /* after the verb and one space; trailing blanks cut */
+	struct slice
+		args; /* after the verb and one space; trailing blanks cut */
 };
 
 /* line without its CRLF. */

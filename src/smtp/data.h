@@ -31,6 +31,8 @@ struct data_reader {
 	/* read these: */
 	enum data_fault fault; /* the first, except that smuggling wins */
 	uint64_t octets;       /* content so far, unstuffed, faults or not */
+	bool is_open_line;     /* data_reader_finish_chunks(): the content does
+	                          not end with CRLF */
 	/* the machine's own: */
 	uint64_t limit_octets;
 	uint64_t chunk_left;
@@ -62,7 +64,11 @@ enum data_progress data_reader_feed(struct data_reader *r, struct slice in,
 				    data_sink *sink, void *arg,
 				    size_t *ret_consumed);
 
-/* For BDAT LAST: marks a message that does not end with CRLF. */
+/*
+ * For BDAT LAST: a CR as last octet is a bare one. A message whose last line
+ * has no CRLF is good (RFC 5322 3.5) and marked by is_open_line; whoever hands
+ * it on by DATA ends the line first.
+ */
 void data_reader_finish_chunks(struct data_reader *r);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * Domains: lower-case A-labels (IDNA2008 with UTS 46 non-transitional mapping,
  * STD3 rules, no trailing dot, at most 253 octets). Local parts of our own
- * domains: PRECIS UsernameCaseMapped (RFC 8265 3.3): width mapping, case
- * folding, NFC.
+ * domains: PRECIS UsernameCaseMapped (RFC 8265 3.3): width mapping, lower case,
+ * NFC.
  */
 #ifndef SMTP_NAME_H
 #define SMTP_NAME_H
@@ -31,8 +31,10 @@ int name_domain(struct slice domain, struct arena *arena,
  * spaces, controls, unassigned and symbol characters beyond ASCII, and
  * compatibility characters. Returns 0 or NAME_*.
  */
-int name_user(struct slice local, struct arena *arena,
-	      struct slice *ret_local);
+int name_user(struct slice local, struct arena *arena, struct slice *ret_local);
+
+/* True for an address literal with its brackets, RFC 5321 4.1.3. */
+bool name_is_literal(struct slice name);
 
 /* The U-label form of a canonical domain, for people to read; returns the
  * domain itself where there is none. */

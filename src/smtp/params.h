@@ -15,10 +15,10 @@
 enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 
 enum dsn_notify { /* a set; 0 when the client said nothing */
-	DSN_NOTIFY_NEVER = 1,
-	DSN_NOTIFY_SUCCESS = 2,
-	DSN_NOTIFY_FAILURE = 4,
-	DSN_NOTIFY_DELAY = 8,
+		  DSN_NOTIFY_NEVER = 1,
+		  DSN_NOTIFY_SUCCESS = 2,
+		  DSN_NOTIFY_FAILURE = 4,
+		  DSN_NOTIFY_DELAY = 8,
 };
 
 struct mail_params {
@@ -26,13 +26,15 @@ struct mail_params {
 	bool is_8bit;
 	bool is_smtputf8;
 	enum dsn_ret ret;
-	struct slice envid; /* decoded xtext, printable ASCII, at most 100 octets */
+	struct slice
+		envid; /* decoded xtext, printable ASCII, at most 100 octets */
 };
 
 struct rcpt_params {
-	unsigned notify;         /* enum dsn_notify */
-	struct slice orcpt_type; /* "rfc822" or "utf-8", lower case; empty if none */
-	struct slice orcpt;      /* decoded, no control octets, at most 500 octets */
+	unsigned notify; /* enum dsn_notify */
+	struct slice
+		orcpt_type; /* "rfc822" or "utf-8", lower case; empty if none */
+	struct slice orcpt; /* decoded, no control octets, at most 500 octets */
 };
 
 /*

@@ -19,7 +19,7 @@ struct reply {
 };
 
 /* The fixed replies: REPLY_OK and so on, from replies.def. */
-#define REPLY(name, code, class, subject, detail, close, text)               \
+#define REPLY(name, code, class, subject, detail, close, text)                 \
 	extern const struct reply REPLY_##name;
 #include "smtp/replies.def"
 #undef REPLY

@@ -1,0 +1,408 @@
+#include "smtp/params.h"
+
+#include <string.h>
+
+enum {
+	ENVID_OCTETS = 100, /* RFC 3461 4.4 */
+	ORCPT_OCTETS = 500, /* RFC 3461 4.2 */
+	ADDR_TYPE_OCTETS = 32,
+	SIZE_DIGITS = 20, /* RFC 1870 3 */
+};
+
+/* One "KEY[=VALUE]". */
+struct param {
+	struct slice key;
+	struct slice value;
+	bool has_value;
+};
+
+/* What the parsers fill: one of the two. */
+struct target {
+	struct mail_params mail;
+	struct rcpt_params rcpt;
+	struct arena *arena;
+};
+
+typedef const struct reply *param_parse(struct slice value, struct target *t);
+
+struct known_param {
+	struct slice key;
+	param_parse *parse;
+	bool has_value;
+};
+
+static bool is_upper_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+static unsigned hex_value(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c - 'A' + 10);
+}
+
+bool xtext_decode(struct slice in, struct arena *arena, struct slice *ret_text)
+{
+	char *out = arena_alloc(arena, in.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		char c = in.p[i];
+
+		if (c < '!' || c > '~' || c == '=')
+			return false;
+		if (c == '+') {
+			if (in.n - i < 3 || !is_upper_hex(in.p[i + 1]) ||
+			    !is_upper_hex(in.p[i + 2]))
+				return false;
+			c = (char)(hex_value(in.p[i + 1]) << 4 |
+				   hex_value(in.p[i + 2]));
+			i += 2;
+		}
+		out[n++] = c;
+	}
+	if (slice_has_control((struct slice){ out, n }))
+		return false;
+	*ret_text = (struct slice){ .p = out, .n = n };
+	return true;
+}
+
+struct slice xtext_encode(struct slice text, struct arena *arena)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = arena_alloc(arena, 3 * text.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c < '!' || c > '~' || c == '+' || c == '=') {
+			out[n++] = '+';
+			out[n++] = digits[c >> 4];
+			out[n++] = digits[c & 15];
+		} else {
+			out[n++] = (char)c;
+		}
+	}
+	return (struct slice){ .p = out, .n = n };
+}
+
+static const struct reply *parse_size(struct slice value, struct target *t)
+{
+	uint64_t size;
+
+	if (value.n == 0 || value.n > SIZE_DIGITS)
+		return &REPLY_SYNTAX;
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return &REPLY_SYNTAX;
+	/* More than any limit, but well-formed. */
+	if (!slice_to_u64(value, UINT64_MAX, &size))
+		size = UINT64_MAX;
+	t->mail.size = size;
+	return NULL;
+}
+
+static const struct reply *parse_body(struct slice value, struct target *t)
+{
+	if (slice_equal_nocase(value, S("8BITMIME")))
+		t->mail.is_8bit = true;
+	else if (slice_equal_nocase(value, S("BINARYMIME")))
+		return &REPLY_UNKNOWN_PARAMETER; /* RFC 3030 3: not offered */
+	else if (!slice_equal_nocase(value, S("7BIT")))
+		return &REPLY_SYNTAX;
+	return NULL;
+}
+
+static const struct reply *parse_smtputf8(struct slice value, struct target *t)
+{
+	(void)value;
+	t->mail.is_smtputf8 = true;
+	return NULL;
+}
+
+static const struct reply *parse_ret(struct slice value, struct target *t)
+{
+	if (slice_equal_nocase(value, S("FULL")))
+		t->mail.ret = DSN_RET_FULL;
+	else if (slice_equal_nocase(value, S("HDRS")))
+		t->mail.ret = DSN_RET_HDRS;
+	else
+		return &REPLY_SYNTAX;
+	return NULL;
+}
+
+static const struct reply *parse_envid(struct slice value, struct target *t)
+{
+	struct slice envid;
+
+	if (!xtext_decode(value, t->arena, &envid) || envid.n == 0 ||
+	    envid.n > ENVID_OCTETS || slice_has_high(envid))
+		return &REPLY_SYNTAX;
+	t->mail.envid = envid;
+	return NULL;
+}
+
+/* RFC 4954 5: checked, and then ignored, as we trust nobody's word for who
+ * sent a message. */
+static const struct reply *parse_auth(struct slice value, struct target *t)
+{
+	struct slice ignored;
+
+	if (slice_equal(value, S("<>")) ||
+	    xtext_decode(value, t->arena, &ignored))
+		return NULL;
+	return &REPLY_SYNTAX;
+}
+
+static unsigned notify_bit(struct slice word)
+{
+	if (slice_equal_nocase(word, S("NEVER")))
+		return DSN_NOTIFY_NEVER;
+	if (slice_equal_nocase(word, S("SUCCESS")))
+		return DSN_NOTIFY_SUCCESS;
+	if (slice_equal_nocase(word, S("FAILURE")))
+		return DSN_NOTIFY_FAILURE;
+	if (slice_equal_nocase(word, S("DELAY")))
+		return DSN_NOTIFY_DELAY;
+	return 0;
+}
+
+static const struct reply *parse_notify(struct slice value, struct target *t)
+{
+	unsigned notify = 0;
+	bool more = true;
+
+	while (more) {
+		struct slice word;
+		unsigned bit;
+
+		more = slice_cut(value, ',', &word, &value);
+		bit = notify_bit(word);
+		if (bit == 0 || (notify & bit) != 0)
+			return &REPLY_SYNTAX;
+		notify |= bit;
+	}
+	/* RFC 3461 4.1: NEVER stands alone. */
+	if ((notify & DSN_NOTIFY_NEVER) != 0 && notify != DSN_NOTIFY_NEVER)
+		return &REPLY_SYNTAX;
+	t->rcpt.notify = notify;
+	return NULL;
+}
+
+/* Reads "\x{HEX}" of RFC 6533 3 at the start of in; 0 octets if there is none.
+ * Writes the character as UTF-8 to out, which has room for four octets. */
+static size_t take_embedded(struct slice in, char *out, size_t *ret_octets)
+{
+	size_t end = slice_find(in, '}');
+	uint32_t c = 0;
+
+	if (!slice_starts(in, S("\\x{")) || end == in.n || end < 5 || end > 9)
+		return 0;
+	for (size_t i = 3; i < end; i++) {
+		if (!is_upper_hex(in.p[i]))
+			return 0;
+		c = c << 4 | hex_value(in.p[i]);
+	}
+	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	if (c < 0x80) {
+		out[0] = (char)c;
+		*ret_octets = 1;
+		return end + 1;
+	}
+	*ret_octets = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	for (size_t i = *ret_octets - 1; i > 0; i--, c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)((0xf00 >> *ret_octets) | c);
+	return end + 1;
+}
+
+/* utf-8-addr-xtext and utf-8-addr-unitext of RFC 6533 3, and the "+HH" that
+ * some write in spite of it. */
+static bool decode_utf8_orcpt(struct slice in, struct arena *arena,
+			      struct slice *ret_text)
+{
+	char *out = arena_alloc(arena, in.n + 1);
+	struct slice text = { .p = out, .n = 0 }, one;
+
+	while (in.n > 0) {
+		size_t taken = 1, given = 1;
+
+		if (in.p[0] == '\\') {
+			taken = take_embedded(in, out + text.n, &given);
+		} else if (in.p[0] == '+') {
+			taken = 3;
+			if (in.n < 3 ||
+			    !xtext_decode(slice_head(in, 3), arena, &one))
+				return false;
+			out[text.n] = one.p[0];
+		} else {
+			out[text.n] = in.p[0];
+		}
+		if (taken == 0)
+			return false;
+		text.n += given;
+		in = slice_tail(in, taken);
+	}
+	if (!slice_is_utf8(text) || slice_has_control(text))
+		return false;
+	*ret_text = text;
+	return true;
+}
+
+/* A type registered for RFC 3464 2.1.2, in lower case. */
+static bool read_addr_type(struct slice in, struct arena *arena,
+			   struct slice *ret_type)
+{
+	char *type = arena_alloc(arena, in.n + 1);
+
+	if (in.n == 0 || in.n > ADDR_TYPE_OCTETS)
+		return false;
+	for (size_t i = 0; i < in.n; i++) {
+		char c = in.p[i];
+
+		c = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-')
+			return false;
+		type[i] = c;
+	}
+	*ret_type = (struct slice){ .p = type, .n = in.n };
+	return true;
+}
+
+static const struct reply *parse_orcpt(struct slice value, struct target *t)
+{
+	struct slice type, text;
+	bool good;
+
+	if (!slice_cut(value, ';', &type, &text) ||
+	    !read_addr_type(type, t->arena, &type))
+		return &REPLY_SYNTAX;
+	if (slice_equal(type, S("utf-8")))
+		good = decode_utf8_orcpt(text, t->arena, &text);
+	else
+		good = xtext_decode(text, t->arena, &text) &&
+		       !slice_has_high(text);
+	if (!good || text.n == 0 || text.n > ORCPT_OCTETS)
+		return &REPLY_SYNTAX;
+	t->rcpt.orcpt_type = type;
+	t->rcpt.orcpt = text;
+	return NULL;
+}
+
+static const struct known_param mail_known[] = {
+	{ SLICE("SIZE"), parse_size, true },
+	{ SLICE("BODY"), parse_body, true },
+	{ SLICE("SMTPUTF8"), parse_smtputf8, false },
+	{ SLICE("RET"), parse_ret, true },
+	{ SLICE("ENVID"), parse_envid, true },
+	{ SLICE("AUTH"), parse_auth, true },
+};
+
+static const struct known_param rcpt_known[] = {
+	{ SLICE("NOTIFY"), parse_notify, true },
+	{ SLICE("ORCPT"), parse_orcpt, true },
+};
+
+/* esmtp-keyword of RFC 5321 4.1.2. */
+static bool is_keyword(struct slice key)
+{
+	for (size_t i = 0; i < key.n; i++) {
+		char c = key.p[i];
+		bool let_dig = (c >= 'a' && c <= 'z') ||
+			       (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!let_dig && (c != '-' || i == 0))
+			return false;
+	}
+	return key.n > 0;
+}
+
+/* esmtp-value of RFC 5321 4.1.2 and RFC 6531 3.3. */
+static bool is_value(struct slice value)
+{
+	return value.n > 0 && slice_find(value, '=') == value.n &&
+	       !slice_has_control(value) && slice_is_utf8(value);
+}
+
+/* Takes the next parameter from *in. Returns false if it is malformed. */
+static bool take_param(struct slice *in, struct param *ret_param)
+{
+	struct param p;
+	struct slice word;
+
+	(void)slice_cut(*in, ' ', &word, in);
+	p.has_value = slice_cut(word, '=', &p.key, &p.value);
+	if (!is_keyword(p.key) || (p.has_value && !is_value(p.value)))
+		return false;
+	*ret_param = p;
+	return true;
+}
+
+static const struct reply *parse_one(const struct param *p,
+				     const struct known_param *known,
+				     struct target *t)
+{
+	if (p->has_value != known->has_value)
+		return &REPLY_SYNTAX;
+	return known->parse(p->value, t);
+}
+
+static const struct reply *parse_all(struct slice in,
+				     const struct known_param *known,
+				     size_t known_count, struct target *t)
+{
+	unsigned seen = 0;
+
+	if (in.n > 0 && in.p[0] != ' ')
+		return &REPLY_SYNTAX;
+	in = slice_trim(in);
+	while (in.n > 0) {
+		const struct reply *refusal;
+		struct param p;
+		size_t i = 0;
+
+		if (!take_param(&in, &p))
+			return &REPLY_SYNTAX;
+		while (i < known_count &&
+		       !slice_equal_nocase(p.key, known[i].key))
+			i++;
+		if (i == known_count)
+			return &REPLY_UNKNOWN_PARAMETER;
+		if ((seen & 1U << i) != 0)
+			return &REPLY_SYNTAX;
+		seen |= 1U << i;
+		refusal = parse_one(&p, &known[i], t);
+		if (refusal != NULL)
+			return refusal;
+		in = slice_trim(in);
+	}
+	return NULL;
+}
+
+const struct reply *params_parse_mail(struct slice in, struct arena *arena,
+				      struct mail_params *ret_params)
+{
+	struct target t = { .arena = arena };
+	const struct reply *refusal;
+
+	refusal = parse_all(in, mail_known,
+			    sizeof(mail_known) / sizeof(mail_known[0]), &t);
+	if (refusal == NULL)
+		*ret_params = t.mail;
+	return refusal;
+}
+
+const struct reply *params_parse_rcpt(struct slice in, struct arena *arena,
+				      struct rcpt_params *ret_params)
+{
+	struct target t = { .arena = arena };
+	const struct reply *refusal;
+
+	refusal = parse_all(in, rcpt_known,
+			    sizeof(rcpt_known) / sizeof(rcpt_known[0]), &t);
+	if (refusal == NULL)
+		*ret_params = t.rcpt;
+	return refusal;
+}
