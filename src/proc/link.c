@@ -71,6 +71,7 @@ static int send_packet(int fd, struct slice bytes, const int *fds,
 		h.msg_control = control;
 		h.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
 		c = CMSG_FIRSTHDR(&h);
+		assert(c != NULL);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
