@@ -1,0 +1,34 @@
+/* The members of a stream, for stream.c and stream_tls.c. */
+#ifndef NET_STREAM_PRIVATE_H
+#define NET_STREAM_PRIVATE_H
+
+#include "net/stream.h"
+
+#include <openssl/ssl.h>
+
+enum mode {
+	MODE_PLAIN,
+	MODE_TLS_WANTED, /* plain output goes out first; nothing is read */
+	MODE_HANDSHAKE,
+	MODE_TLS,
+	MODE_ENDED, /* on_end was called */
+};
+
+struct stream {
+	enum mode mode;
+	int fd;
+	struct event *on_readable, *on_writable, *on_turn;
+	struct evbuffer *input, *output;
+	size_t input_limit;
+	bool is_paused;
+	bool wants_flushed; /* something was sent since the last on_flushed */
+	SSL *ssl;
+	struct tls_server *tls;
+	unsigned idle_ms;
+	uint64_t last_ms; /* when an octet went either way */
+	const char *error;
+	const struct stream_callbacks *callbacks;
+	void *arg;
+};
+
+#endif

@@ -1,0 +1,449 @@
+#include "net/stream.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/stream-private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+	READ_OCTETS = 65536,
+	TLS_WRITE_OCTETS = 16384, /* one record */
+	INPUT_LIMIT_OCTETS = 16384,
+};
+
+/* What one turn of reading or writing came to. */
+enum progress {
+	PROGRESS_NONE,
+	PROGRESS_SOME,
+	PROGRESS_CLOSED,
+	PROGRESS_FAILED
+};
+
+/* --- events --------------------------------------------------------------------- */
+
+static bool may_read(const struct stream *s)
+{
+	if (s->mode == MODE_HANDSHAKE)
+		return true;
+	return (s->mode == MODE_PLAIN || s->mode == MODE_TLS) &&
+	       !s->is_paused && evbuffer_get_length(s->input) < s->input_limit;
+}
+
+static void arm(const struct stream *s, struct event *e)
+{
+	const struct timeval t = { .tv_sec = s->idle_ms / 1000,
+				   .tv_usec = s->idle_ms % 1000 * 1000L };
+
+	(void)event_add(e, s->idle_ms > 0 ? &t : NULL);
+}
+
+static void watch(struct stream *s)
+{
+	if (may_read(s))
+		arm(s, s->on_readable);
+	else
+		(void)event_del(s->on_readable);
+}
+
+/* Runs on_turn() after the current callback. */
+static void take_a_turn(struct stream *s)
+{
+	event_active(s->on_turn, EV_TIMEOUT, 1);
+}
+
+static void end(struct stream *s, enum stream_end how)
+{
+	if (s->mode == MODE_ENDED)
+		return;
+	s->mode = MODE_ENDED;
+	(void)event_del(s->on_readable);
+	(void)event_del(s->on_writable);
+	(void)event_del(s->on_turn);
+	s->callbacks->on_end(how, s->arg);
+}
+
+static void end_by(struct stream *s, enum progress p)
+{
+	end(s, p == PROGRESS_CLOSED ? STREAM_CLOSED : STREAM_FAILED);
+}
+
+/* --- octets ----------------------------------------------------------------------- */
+
+static enum progress tls_progress(struct stream *s, int r)
+{
+	int error = SSL_get_error(s->ssl, r);
+
+	if (error == SSL_ERROR_WANT_READ)
+		return PROGRESS_NONE;
+	if (error == SSL_ERROR_WANT_WRITE) {
+		arm(s, s->on_writable);
+		return PROGRESS_NONE;
+	}
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return PROGRESS_CLOSED;
+	s->error = error == SSL_ERROR_SYSCALL
+			   ? "connection lost inside TLS"
+			   : ERR_reason_error_string(ERR_peek_error());
+	if (s->error == NULL)
+		s->error = "TLS failed";
+	/* No close_notify may be sent after either. */
+	SSL_set_quiet_shutdown(s->ssl, 1);
+	return PROGRESS_FAILED;
+}
+
+static enum progress read_tls(struct stream *s, char *bytes, size_t room)
+{
+	enum progress p = PROGRESS_NONE;
+
+	while (room > 0) {
+		int n;
+
+		ERR_clear_error();
+		n = SSL_read(s->ssl, bytes, (int)room);
+		if (n <= 0) {
+			enum progress last = tls_progress(s, n);
+
+			return last == PROGRESS_NONE ? p : last;
+		}
+		(void)evbuffer_add(s->input, bytes, (size_t)n);
+		room -= (size_t)n;
+		p = PROGRESS_SOME;
+	}
+	return p;
+}
+
+static enum progress read_plain(struct stream *s, char *bytes, size_t room)
+{
+	ssize_t n = recv(s->fd, bytes, room, 0);
+
+	if (n == 0)
+		return PROGRESS_CLOSED;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return PROGRESS_NONE;
+	if (n < 0) {
+		s->error = "connection reset";
+		return PROGRESS_FAILED;
+	}
+	(void)evbuffer_add(s->input, bytes, (size_t)n);
+	return PROGRESS_SOME;
+}
+
+static enum progress read_some(struct stream *s)
+{
+	static char bytes[READ_OCTETS]; /* scratch of the one loop */
+	size_t room = s->input_limit - evbuffer_get_length(s->input);
+	enum progress p;
+
+	if (room > sizeof(bytes))
+		room = sizeof(bytes);
+	p = s->mode == MODE_TLS ? read_tls(s, bytes, room)
+				: read_plain(s, bytes, room);
+	if (p == PROGRESS_SOME)
+		s->last_ms = clock_monotonic_ms();
+	return p;
+}
+
+static enum progress write_tls(struct stream *s)
+{
+	size_t n = evbuffer_get_length(s->output);
+	unsigned char *p;
+	int r;
+
+	if (n > TLS_WRITE_OCTETS)
+		n = TLS_WRITE_OCTETS;
+	p = evbuffer_pullup(s->output, (ev_ssize_t)n);
+	ERR_clear_error();
+	r = SSL_write(s->ssl, p, (int)n);
+	if (r <= 0)
+		return tls_progress(s, r);
+	(void)evbuffer_drain(s->output, (size_t)r);
+	return PROGRESS_SOME;
+}
+
+static enum progress write_plain(struct stream *s)
+{
+	struct evbuffer_iovec v[8];
+	int count = evbuffer_peek(s->output, -1, NULL, v, 8);
+	struct msghdr h = { .msg_iov = v,
+			    .msg_iovlen = count < 8 ? (size_t)count : 8 };
+	ssize_t n = sendmsg(s->fd, &h, MSG_NOSIGNAL);
+
+	if (n >= 0) {
+		(void)evbuffer_drain(s->output, (size_t)n);
+		return PROGRESS_SOME;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return PROGRESS_NONE;
+	s->error = "connection reset while writing";
+	return PROGRESS_FAILED;
+}
+
+/* Writes what the kernel takes. */
+static enum progress write_all(struct stream *s)
+{
+	enum progress p = PROGRESS_SOME;
+
+	while (evbuffer_get_length(s->output) > 0 && p == PROGRESS_SOME) {
+		p = s->mode == MODE_TLS ? write_tls(s) : write_plain(s);
+		if (p == PROGRESS_SOME)
+			s->last_ms = clock_monotonic_ms();
+	}
+	if (p == PROGRESS_NONE && evbuffer_get_length(s->output) > 0)
+		arm(s, s->on_writable);
+	return p;
+}
+
+/* --- turns: each ends with at most one callback ----------------------------------- */
+
+static void begin_tls(struct stream *s)
+{
+	s->ssl = tls_server_session(s->tls);
+	if (s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1) {
+		s->error = "no certificate";
+		end(s, STREAM_FAILED);
+		return;
+	}
+	s->mode = MODE_HANDSHAKE;
+	watch(s);
+}
+
+static void handshake(struct stream *s)
+{
+	enum progress p;
+	int r;
+
+	ERR_clear_error();
+	r = SSL_do_handshake(s->ssl);
+	s->last_ms = clock_monotonic_ms();
+	if (r == 1) {
+		s->mode = MODE_TLS;
+		watch(s);
+		take_a_turn(s); /* OpenSSL may hold the first octets already */
+		s->callbacks->on_tls(s->arg);
+		return;
+	}
+	p = tls_progress(s, r);
+	if (p != PROGRESS_NONE)
+		end_by(s, p);
+}
+
+/* Writes; true if the turn may go on with reading. */
+static bool write_turn(struct stream *s)
+{
+	enum progress p;
+
+	if (s->mode == MODE_HANDSHAKE)
+		return true;
+	p = write_all(s);
+	if (p == PROGRESS_FAILED || p == PROGRESS_CLOSED) {
+		end_by(s, p);
+		return false;
+	}
+	if (!s->wants_flushed || evbuffer_get_length(s->output) > 0)
+		return true;
+	s->wants_flushed = false;
+	if (s->mode == MODE_TLS_WANTED) {
+		begin_tls(s);
+		return false;
+	}
+	take_a_turn(s); /* for reading: on_flushed may free us */
+	s->callbacks->on_flushed(s->arg);
+	return false;
+}
+
+static void read_turn(struct stream *s)
+{
+	enum progress p = PROGRESS_NONE;
+
+	if (s->mode == MODE_HANDSHAKE) {
+		handshake(s);
+		return;
+	}
+	if (may_read(s))
+		p = read_some(s);
+	if (p == PROGRESS_CLOSED || p == PROGRESS_FAILED) {
+		end_by(s, p);
+		return;
+	}
+	watch(s);
+	if (p == PROGRESS_SOME && !s->is_paused)
+		s->callbacks->on_input(s->arg);
+}
+
+/* A turn asked for by ourselves: output to write, or input left to look at. */
+static void on_turn(int fd, short what, void *arg)
+{
+	struct stream *s = arg;
+	size_t before = evbuffer_get_length(s->input);
+
+	(void)fd;
+	(void)what;
+	if (!write_turn(s))
+		return;
+	if (before > 0 && !s->is_paused && s->mode != MODE_HANDSHAKE) {
+		watch(s);
+		s->callbacks->on_input(s->arg);
+		return;
+	}
+	if (s->mode == MODE_TLS)
+		read_turn(s); /* octets inside OpenSSL wake no event */
+}
+
+static bool is_idle(struct stream *s)
+{
+	return s->idle_ms > 0 &&
+	       clock_monotonic_ms() - s->last_ms + 1 >= s->idle_ms;
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	if ((what & EV_TIMEOUT) != 0) {
+		if (is_idle(s))
+			end(s, STREAM_IDLE);
+		else
+			watch(s);
+		return;
+	}
+	read_turn(s);
+}
+
+static void on_writable(int fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	if ((what & EV_TIMEOUT) != 0 && is_idle(s))
+		end(s, STREAM_IDLE);
+	else if (s->mode == MODE_HANDSHAKE)
+		handshake(s);
+	else
+		(void)write_turn(s);
+}
+
+/* --- for the owner ------------------------------------------------------------------ */
+
+struct stream *stream_new(struct event_base *base, int fd,
+			  const struct stream_callbacks *callbacks, void *arg)
+{
+	struct stream *s = mem_new(sizeof(*s));
+
+	(void)evutil_make_socket_nonblocking(fd);
+	s->fd = fd;
+	s->input_limit = INPUT_LIMIT_OCTETS;
+	s->last_ms = clock_monotonic_ms();
+	s->callbacks = callbacks;
+	s->arg = arg;
+	s->input = evbuffer_new();
+	s->output = evbuffer_new();
+	s->on_readable =
+		event_new(base, fd, EV_READ | EV_PERSIST, on_readable, s);
+	s->on_writable = event_new(base, fd, EV_WRITE, on_writable, s);
+	s->on_turn = evtimer_new(base, on_turn, s);
+	assert(s->input != NULL && s->output != NULL &&
+	       s->on_readable != NULL && s->on_writable != NULL &&
+	       s->on_turn != NULL);
+	watch(s);
+	return s;
+}
+
+void stream_free(struct stream **stream)
+{
+	struct stream *s = *stream;
+
+	if (s == NULL)
+		return;
+	if (s->ssl != NULL && SSL_is_init_finished(s->ssl))
+		(void)SSL_shutdown(s->ssl);
+	ERR_clear_error();
+	SSL_free(s->ssl);
+	tls_server_free(&s->tls);
+	event_free(s->on_readable);
+	event_free(s->on_writable);
+	event_free(s->on_turn);
+	evbuffer_free(s->input);
+	evbuffer_free(s->output);
+	fd_close(&s->fd);
+	mem_free(stream);
+}
+
+struct evbuffer *stream_input(struct stream *s)
+{
+	return s->input;
+}
+
+void stream_set_input_limit(struct stream *s, size_t limit_octets)
+{
+	s->input_limit = limit_octets;
+	if (s->mode != MODE_ENDED)
+		watch(s);
+}
+
+void stream_pause(struct stream *s)
+{
+	s->is_paused = true;
+	if (s->mode != MODE_ENDED)
+		watch(s);
+}
+
+void stream_resume(struct stream *s)
+{
+	s->is_paused = false;
+	if (s->mode == MODE_ENDED)
+		return;
+	/* Waiting for something else is not idling. */
+	s->last_ms = clock_monotonic_ms();
+	watch(s);
+	take_a_turn(s);
+}
+
+void stream_send(struct stream *s, struct slice octets)
+{
+	if (s->mode == MODE_ENDED)
+		return;
+	(void)evbuffer_add(s->output, octets.p, octets.n);
+	s->wants_flushed = true;
+	take_a_turn(s);
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+	return evbuffer_get_length(s->output);
+}
+
+bool stream_is_flushed(const struct stream *s)
+{
+	return stream_unsent(s) == 0;
+}
+
+void stream_set_idle(struct stream *s, unsigned idle_ms)
+{
+	s->idle_ms = idle_ms;
+	if (s->mode != MODE_ENDED)
+		watch(s);
+}
+
+void stream_start_tls(struct stream *s, struct tls_server *tls)
+{
+	assert(s->mode == MODE_PLAIN && evbuffer_get_length(s->input) == 0);
+	s->tls = tls_server_ref(tls);
+	s->mode = MODE_TLS_WANTED;
+	s->wants_flushed = true;
+	watch(s);
+	take_a_turn(s);
+}
+
+const char *stream_error(const struct stream *s)
+{
+	return s->error != NULL ? s->error : "";
+}

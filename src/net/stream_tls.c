@@ -1,0 +1,108 @@
+/* What a stream's TLS session is: facts for the trace, bindings for SASL. */
+#include "net/stream-private.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+bool stream_is_tls(const struct stream *s)
+{
+	return s->ssl != NULL && SSL_is_init_finished(s->ssl);
+}
+
+struct slice stream_tls_version(const struct stream *s)
+{
+	return slice_of(stream_is_tls(s) ? SSL_get_version(s->ssl) : NULL);
+}
+
+struct slice stream_tls_cipher(const struct stream *s)
+{
+	const SSL_CIPHER *c =
+		stream_is_tls(s) ? SSL_get_current_cipher(s->ssl) : NULL;
+
+	return slice_of(c != NULL ? SSL_CIPHER_standard_name(c) : NULL);
+}
+
+static bool is_host_octet(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+struct slice stream_tls_server_name(const struct stream *s)
+{
+	const char *text =
+		s->ssl != NULL
+			? SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name)
+			: NULL;
+	struct slice name = slice_of(text);
+
+	for (size_t i = 0; i < name.n; i++)
+		if (!is_host_octet(name.p[i]))
+			return (struct slice){ NULL, 0 };
+	return slice_head(name, name.n <= 253 ? name.n : 0);
+}
+
+/* Each gives the octets' number, 0 for none. */
+
+/* RFC 9266 2 */
+static size_t exporter(SSL *ssl, unsigned char *octets)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	if (SSL_version(ssl) < TLS1_3_VERSION ||
+	    SSL_export_keying_material(ssl, octets, 32, label,
+				       sizeof(label) - 1, NULL, 0, 0) != 1)
+		return 0;
+	return 32;
+}
+
+/* RFC 5929 3: the first Finished, which is the client's where no session is
+ * resumed, and we resume none. */
+static size_t unique(SSL *ssl, unsigned char *octets)
+{
+	if (SSL_version(ssl) >= TLS1_3_VERSION)
+		return 0;
+	return SSL_get_peer_finished(ssl, octets, EVP_MAX_MD_SIZE);
+}
+
+/* RFC 5929 4.1: the certificate's hash by its own algorithm, SHA-256 for
+ * older ones. */
+static size_t end_point(SSL *ssl, unsigned char *octets)
+{
+	X509 *x = SSL_get_certificate(ssl);
+	const EVP_MD *md;
+	unsigned n = 0;
+	int nid;
+
+	if (x == NULL ||
+	    X509_get_signature_info(x, &nid, NULL, NULL, NULL) != 1)
+		return 0;
+	md = EVP_get_digestbynid(nid);
+	if (md == NULL || nid == NID_md5 || nid == NID_sha1)
+		md = EVP_sha256();
+	return X509_digest(x, md, octets, &n) == 1 ? n : 0;
+}
+
+bool stream_tls_binding(const struct stream *s, struct slice type,
+			struct arena *arena, struct slice *ret_base64)
+{
+	unsigned char octets[EVP_MAX_MD_SIZE];
+	size_t n = 0;
+	char *text;
+
+	if (!stream_is_tls(s))
+		return false;
+	if (slice_equal(type, S("tls-exporter")))
+		n = exporter(s->ssl, octets);
+	else if (slice_equal(type, S("tls-unique")))
+		n = unique(s->ssl, octets);
+	else if (slice_equal(type, S("tls-server-end-point")))
+		n = end_point(s->ssl, octets);
+	if (n == 0)
+		return false;
+	text = arena_alloc(arena, sizeof(octets) * 2);
+	n = (size_t)EVP_EncodeBlock((unsigned char *)text, octets, (int)n);
+	*ret_base64 = (struct slice){ text, n };
+	return true;
+}
