@@ -235,13 +235,20 @@ static void handshake(struct stream *s)
 		end_by(s, p);
 }
 
+/* There is input that no event of the socket will tell of. */
+static bool has_hidden_input(const struct stream *s)
+{
+	return evbuffer_get_length(s->input) > 0 ||
+	       (s->mode == MODE_TLS && SSL_has_pending(s->ssl));
+}
+
 /* Writes; true if the turn may go on with reading. */
 static bool write_turn(struct stream *s)
 {
 	enum progress p;
 
 	if (s->mode == MODE_HANDSHAKE)
-		return true;
+		return false;
 	p = write_all(s);
 	if (p == PROGRESS_FAILED || p == PROGRESS_CLOSED) {
 		end_by(s, p);
@@ -254,27 +261,25 @@ static bool write_turn(struct stream *s)
 		begin_tls(s);
 		return false;
 	}
-	take_a_turn(s); /* for reading: on_flushed may free us */
+	if (has_hidden_input(s))
+		take_a_turn(s); /* another one: on_flushed may free us */
 	s->callbacks->on_flushed(s->arg);
 	return false;
 }
 
-static void read_turn(struct stream *s)
+/* Reads if there is room, and shows what there is. */
+static void read_turn(struct stream *s, bool socket_is_readable)
 {
 	enum progress p = PROGRESS_NONE;
 
-	if (s->mode == MODE_HANDSHAKE) {
-		handshake(s);
-		return;
-	}
-	if (may_read(s))
+	if (may_read(s) && (socket_is_readable || s->mode == MODE_TLS))
 		p = read_some(s);
 	if (p == PROGRESS_CLOSED || p == PROGRESS_FAILED) {
 		end_by(s, p);
 		return;
 	}
 	watch(s);
-	if (p == PROGRESS_SOME && !s->is_paused)
+	if (!s->is_paused && evbuffer_get_length(s->input) > 0)
 		s->callbacks->on_input(s->arg);
 }
 
@@ -282,19 +287,26 @@ static void read_turn(struct stream *s)
 static void on_turn(int fd, short what, void *arg)
 {
 	struct stream *s = arg;
-	size_t before = evbuffer_get_length(s->input);
 
 	(void)fd;
 	(void)what;
-	if (!write_turn(s))
+	if (write_turn(s))
+		read_turn(s, false);
+}
+
+/* The owner took input: there may be room to read again. */
+static void on_drained(struct evbuffer *input,
+		       const struct evbuffer_cb_info *info, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)input;
+	if (info->n_deleted == 0 || s->mode == MODE_ENDED)
 		return;
-	if (before > 0 && !s->is_paused && s->mode != MODE_HANDSHAKE) {
+	if (info->orig_size >= s->input_limit)
 		watch(s);
-		s->callbacks->on_input(s->arg);
-		return;
-	}
-	if (s->mode == MODE_TLS)
-		read_turn(s); /* octets inside OpenSSL wake no event */
+	if (s->mode == MODE_TLS && !s->is_paused && SSL_has_pending(s->ssl))
+		take_a_turn(s);
 }
 
 static bool is_idle(struct stream *s)
@@ -315,7 +327,10 @@ static void on_readable(int fd, short what, void *arg)
 			watch(s);
 		return;
 	}
-	read_turn(s);
+	if (s->mode == MODE_HANDSHAKE)
+		handshake(s);
+	else
+		read_turn(s, true);
 }
 
 static void on_writable(int fd, short what, void *arg)
@@ -346,6 +361,7 @@ struct stream *stream_new(struct event_base *base, int fd,
 	s->arg = arg;
 	s->input = evbuffer_new();
 	s->output = evbuffer_new();
+	(void)evbuffer_add_cb(s->input, on_drained, s);
 	s->on_readable =
 		event_new(base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->on_writable = event_new(base, fd, EV_WRITE, on_writable, s);
