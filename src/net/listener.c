@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,7 +23,6 @@ struct listener {
 	struct event *on_rested;
 	listener_on_accept *on_accept;
 	void *arg;
-	bool *freed; /* set when freed inside on_accept */
 };
 
 /* Any descriptor serves as spare; a memfd can be made inside the cage too. */
@@ -83,12 +81,10 @@ static void unmap_ipv4(struct sockaddr_storage *a)
 static void on_readable(int fd, short what, void *arg)
 {
 	struct listener *l = arg;
-	bool freed = false;
 	const int one = 1;
 
 	(void)what;
-	l->freed = &freed;
-	for (int i = 0; i < ACCEPTS_A_TURN && !freed; i++) {
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage peer = { 0 };
 		socklen_t size = sizeof(peer);
 		int client = accept4(fd, (struct sockaddr *)&peer, &size,
@@ -107,8 +103,6 @@ static void on_readable(int fd, short what, void *arg)
 		unmap_ipv4(&peer);
 		l->on_accept(client, &peer, l->arg);
 	}
-	if (!freed)
-		l->freed = NULL;
 }
 
 struct listener *listener_new(struct event_base *base, int fd,
@@ -135,8 +129,6 @@ void listener_free(struct listener **listener)
 
 	if (l == NULL)
 		return;
-	if (l->freed != NULL)
-		*l->freed = true;
 	event_free(l->on_readable);
 	event_free(l->on_rested);
 	fd_close(&l->fd);

@@ -12,7 +12,7 @@
 struct listener;
 
 /* fd is the callee's: non-blocking, close-on-exec. An IPv4-mapped address has
- * been made IPv4. */
+ * been made IPv4. The listener is not to be freed from within. */
 typedef void listener_on_accept(int fd, const struct sockaddr_storage *peer,
 				void *arg);
 
