@@ -288,7 +288,7 @@ static int move_to(struct content *c, int fd)
 
 static void take_spool_file(struct content *c, struct message *m)
 {
-	AUTO(fd_close) int fd = message_take_fd(m);
+	int fd = message_take_fd(m);
 	int error = m->spool.error != 0 ? -(int)m->spool.error
 		    : fd < 0            ? -EBADF
 					: 0;
@@ -298,12 +298,12 @@ static void take_spool_file(struct content *c, struct message *m)
 	if (error == 0)
 		error = move_to(c, fd);
 	if (error != 0) {
+		fd_close(&fd);
 		fail(c, error);
 		return;
 	}
 	fd_close(&c->fd);
 	c->fd = fd;
-	fd = -1;
 	c->state = CONTENT_OPEN;
 }
 
