@@ -191,8 +191,9 @@ static void load_domain(struct loader *l, const char *entry)
 static int compare_domains(const void *x, const void *y)
 {
 	const struct tree_domain *a = x, *b = y;
+	int r = strcmp(a->name, b->name);
 
-	return strcmp(a->name, b->name);
+	return r != 0 ? r : strcmp(a->path, b->path);
 }
 
 static void load_domains(struct loader *l)

@@ -1,0 +1,227 @@
+/* conf_print_*() of conf.h: keys.def as pages for people. */
+#include "conf/conf.h"
+#include "conf/value.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { COLUMNS = 78 };
+
+struct row {
+	const char *type;
+	const char *name;
+	const char *value;
+	uint64_t min, max;
+	const char *doc;
+};
+
+static const struct row rows[] = {
+#define CONF(t, n, v, lo, hi, d)                                               \
+	{ .type = #t,                                                          \
+	  .name = #n,                                                          \
+	  .value = (v),                                                        \
+	  .min = (lo),                                                         \
+	  .max = (hi),                                                         \
+	  .doc = (d) },
+#include "conf/keys.def"
+#undef CONF
+};
+
+/* A value as it is written in the file: { "a", "b" }, "text" or 50M. */
+static void print_value(FILE *out, const struct row *row)
+{
+	struct slice item, rest = slice_of(row->value);
+	const char *before = "{ ";
+
+	if (strcmp(row->type, "text") == 0) {
+		(void)fprintf(out, "\"%s\"", row->value);
+		return;
+	}
+	if (strcmp(row->type, "list") != 0) {
+		(void)fputs(row->value, out);
+		return;
+	}
+	while (rest.n > 0) {
+		(void)slice_cut(rest, ',', &item, &rest);
+		(void)fprintf(out, "%s\"%.*s\"", before, (int)item.n, item.p);
+		before = ", ";
+	}
+	(void)fputs(" }", out);
+}
+
+/* "1s to 5m"; NULL where the type says it all. */
+static const char *range(const struct row *row, struct arena *arena)
+{
+	const char *min, *max;
+
+	if (strcmp(row->type, "octets") == 0) {
+		min = value_write_octets(row->min, arena);
+		max = value_write_octets(row->max, arena);
+	} else if (strcmp(row->type, "seconds") == 0) {
+		min = value_write_seconds(row->min, arena);
+		max = value_write_seconds(row->max, arena);
+	} else if (strcmp(row->type, "number") == 0) {
+		min = arena_format(arena, "%" PRIu64, row->min).p;
+		max = arena_format(arena, "%" PRIu64, row->max).p;
+	} else {
+		return NULL;
+	}
+	return arena_format(arena, "%s to %s", min, max).p;
+}
+
+/* --- the manual page ---------------------------------------------------------- */
+
+/* Text as roff takes it. */
+static void print_roff(FILE *out, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		(void)fputs("\\&", out);
+	for (; *text != '\0'; text++) {
+		if (*text == '\\')
+			(void)fputs("\\e", out);
+		else if (*text == '-')
+			(void)fputs("\\-", out);
+		else
+			(void)fputc(*text, out);
+	}
+}
+
+static void print_setting(FILE *out, const struct row *row)
+{
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+	const char *allowed = range(row, a);
+
+	(void)fprintf(out, ".TP\n.BR %s \" (%s)\"\n", row->name, row->type);
+	print_roff(out, row->doc);
+	(void)fputs("\n.br\nDefault: ", out);
+	print_value(out, row);
+	if (allowed != NULL)
+		(void)fprintf(out, "; %s is allowed", allowed);
+	(void)fputs(".\n", out);
+}
+
+static const char man_head[] =
+	".\\\" Made from conf/keys.def.\n"
+	".TH CULVER.CONF 5 \"\" \"Culver\" \"Culver\"\n"
+	".SH NAME\n"
+	"culver.conf \\- settings of the Culver SMTP server\n"
+	".SH SYNOPSIS\n"
+	".I " CULVER_SYSCONFDIR "/culver.conf\n"
+	".SH DESCRIPTION\n"
+	"One setting a line, written\n"
+	".IR name \" = \" value .\n"
+	"Every setting has a default: an empty file, or none at all, is valid.\n"
+	"A\n"
+	".B #\n"
+	"begins a comment.\n"
+	"A value with characters other than letters, digits and\n"
+	".B _.:/@%~\\-[]\n"
+	"stands in quotes.\n"
+	"An unknown name, a setting given twice, and a value out of its range\n"
+	"are errors;\n"
+	".BR \"culver check\\-config\" (1)\n"
+	"and the daemon name the file, the line and what is allowed.\n"
+	".PP\n"
+	"The file is read again by itself when it changes, and so are the\n"
+	"domains, aliases and certificates beside it: all or nothing, and the\n"
+	"last good state is kept when something is wrong.\n"
+	".SS Types\n"
+	".TP\n"
+	".B text\n"
+	"One string.\n"
+	".TP\n"
+	".B list\n"
+	"Strings in braces with commas between them, or one without braces:\n"
+	".BR \"{ \\(dq192.0.2.1:25\\(dq, \\(dq[2001:db8::1]:25\\(dq }\" .\n"
+	".TP\n"
+	".B number\n"
+	"A count.\n"
+	".TP\n"
+	".B octets\n"
+	"A size: 100, 64K, 50M, 1G; a K is 1024.\n"
+	".TP\n"
+	".B seconds\n"
+	"A time: 20s, 5m, 2h, 5d; without a unit in seconds.\n"
+	".TP\n"
+	".B boolean\n"
+	"yes or no.\n"
+	".SH SETTINGS\n";
+
+static const char man_tail[] =
+	".SH FILES\n"
+	".TP\n"
+	".I domains/NAME/aliases\n"
+	"Beside culver.conf.\n"
+	"The directory makes the domain ours; the file may be missing.\n"
+	"A line is\n"
+	".IR \"user: target, target\" ,\n"
+	"where a target is a user of the same domain or an address.\n"
+	"The user\n"
+	".B *\n"
+	"stands for everyone who has neither mailbox nor alias, the target\n"
+	".B *\n"
+	"for the user that was asked for.\n"
+	"Lines that begin with\n"
+	".B #\n"
+	"are comments.\n"
+	"Of two lines for one user the later one holds.\n"
+	".TP\n"
+	".I certs/NAME/fullchain.pem, certs/NAME/privkey.pem\n"
+	"A certificate chain and its key, as certbot(1) leaves them; NAME may "
+	"be\n"
+	"a link to a directory of its own.\n"
+	"Without any, port 25 runs without STARTTLS and submission stays "
+	"closed.\n"
+	".SH SEE ALSO\n"
+	".BR culverd (8),\n"
+	".BR culver (1)\n";
+
+void conf_print_man(FILE *out)
+{
+	(void)fputs(man_head, out);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		print_setting(out, &rows[i]);
+	(void)fputs(man_tail, out);
+}
+
+/* --- the sample ---------------------------------------------------------------- */
+
+/* A comment of several lines. */
+static void print_comment(FILE *out, const char *text)
+{
+	struct slice word, rest = slice_of(text);
+	size_t column = 0;
+
+	while (rest.n > 0) {
+		(void)slice_cut(rest, ' ', &word, &rest);
+		if (column == 0 || column + 1 + word.n > COLUMNS) {
+			(void)fputs(column == 0 ? "#" : "\n#", out);
+			column = 1;
+		}
+		(void)fprintf(out, " %.*s", (int)word.n, word.p);
+		column += 1 + word.n;
+	}
+	(void)fputc('\n', out);
+}
+
+void conf_print_sample(FILE *out)
+{
+	print_comment(out,
+		      "Settings of the Culver SMTP server; culver.conf(5) says "
+		      "more. Every line shows a default: only what differs is "
+		      "to be written.");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(arena_free) struct arena *a = arena_new(65536);
+		const char *allowed = range(&rows[i], a);
+
+		(void)fputc('\n', out);
+		print_comment(out, rows[i].doc);
+		if (allowed != NULL)
+			(void)fprintf(out, "# %s\n", allowed);
+		(void)fprintf(out, "#%s = ", rows[i].name);
+		print_value(out, &rows[i]);
+		(void)fputc('\n', out);
+	}
+}

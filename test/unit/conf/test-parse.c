@@ -1,0 +1,237 @@
+#include "conf/parse.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* Each case's errors come after "FILE:", one a line. */
+static const struct {
+	const char *name;
+	const char *text;
+	const char *want;
+} files[] = {
+	{ "an empty file is valid", "", "" },
+	{ "comments are no settings",
+	  "# a\n// b\n/* c\n * workers = 99\n */\n  \t\r\n#", "" },
+	{ "settings of every type",
+	  "hostname = mail.example.com # the name\n"
+	  "listen_smtp = { \"127.0.0.1:1\", '[::1]:2' }\n"
+	  "listen_submission = 127.0.0.1:3\n"
+	  "listen_submissions = { }\n"
+	  "message_size_limit = 1M\nin_session_delivery = no\n"
+	  "recipient_delimiter = \"\"\nsession_timeout = \"10s\"\n",
+	  "" },
+	{ "a list over several lines",
+	  "listen_smtp = {\n\t\"127.0.0.1:1\", # one\n\t[::1]:2\n}\nlog = "
+	  "syslog\n",
+	  "" },
+	{ "a slash in quotes is no comment",
+	  "state_dir = \"/var//lib/*culver\"\n", "" },
+	{ "the line after a comment in C's way keeps its number",
+	  "/* one */\n/* two\n */ workers = 99\nlog = no\n",
+	  "3: workers: 99 is too much; 0 to 64\n"
+	  "4: log: \"no\" is no log; journal, syslog, stderr or a path from "
+	  "the root\n" },
+	{ "an unknown name and the nearest one", "\nworker = 3\nxyz = 1\n",
+	  "2: worker: there is no such setting; did you mean workers?\n"
+	  "3: xyz: there is no such setting; culver.conf(5) lists all\n" },
+	{ "a setting given twice", "workers = 1\nlog = stderr\nworkers = 1\n",
+	  "3: workers: given a second time; line 1 has it already\n" },
+	{ "a block we do not know",
+	  "log = stderr\nmilter rspamd {\n a = 1\n}\n",
+	  "2: milter: there is no such block; settings are written NAME = "
+	  "VALUE\n" },
+	{ "a block never closed", "workers = 1\n\nmilter {\n a = 1\n",
+	  "3: a block is opened here and never closed\n" },
+	{ "a list never closed", "listen_smtp = { 127.0.0.1:1,\n\n",
+	  "1: a list is opened here and never closed\n" },
+	{ "a brace too many", "workers = 1\n}\n",
+	  "2: a \"}\" closes what was never opened\n" },
+	{ "a quote never closed", "log = \"stderr\nworkers = 1\n",
+	  "1: a quote is opened here and never closed\n" },
+	{ "a comment never closed", "workers = 1\n/* log = stderr\n",
+	  "2: a comment begins here and never ends\n" },
+	{ "a comment that only seems to end", "/*/ log = stderr\n",
+	  "1: a comment begins here and never ends\n" },
+	{ "no variables of the environment", "state_dir = \"${HOME}\"\n",
+	  "1: \"${\" is not understood\n" },
+	{ "no escapes but two", "log = \"/a\\nb\"\n",
+	  "1: a backslash stands before a quote or another backslash only\n" },
+	{ "the two escapes", "log = \"/a\\\"b\\\\c\"\n", "" },
+	{ "what libconfuse would skip", "recipient_delimiter = +\n",
+	  "1: such a character stands in quotes only\n" },
+	{ "no appending", "listen_smtp += \"127.0.0.1:1\"\n",
+	  "1: such a character stands in quotes only\n" },
+	{ "two slashes in a word", "state_dir = /var//lib\n",
+	  "1: \"//\" begins a comment after a space, and else stands in quotes "
+	  "only\n" },
+	{ "octets that are not UTF-8", "log = \"/\xFF\"\n",
+	  "1: this is not UTF-8\n" },
+	{ "control octets", "\nlog = \"/\x01\"\n",
+	  "2: control characters are not allowed\n" },
+	{ "two values for one", "workers = { 1, 2 }\n",
+	  "1: workers: 2 values; it takes one\n" },
+	{ "a value without a name", "= 3\n", "1: unexpected token '='\n" },
+	{ "a name without a value", "workers\nlog = stderr\n",
+	  "2: missing equal sign after option 'workers'\n" },
+	{ "a name at the end", "workers", "2: premature end of file\n" },
+	{ "nothing after the equal sign", "workers =\nlog = stderr\n",
+	  "2: unexpected token '='\n" },
+};
+
+static char directory[] = "/tmp/culver-parse-XXXXXX";
+static char path[64];
+
+static void write_file(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	(void)fwrite(text, 1, strlen(text), f);
+	(void)fclose(f);
+}
+
+static void check_errors(const struct conf_errors *e, const char *want)
+{
+	char got[4096] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf_errors_lines(e); i++) {
+		const char *line = conf_errors_line(e, i);
+
+		assert_int_equal(strncmp(line, path, strlen(path)), 0);
+		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s\n",
+				      line + strlen(path) + 1);
+	}
+	assert_string_equal(got, want);
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct conf *c = conf_new();
+		struct conf_errors *e = conf_errors_new();
+		bool is_good;
+
+		print_message("%s\n", files[i].name);
+		write_file(files[i].text);
+		is_good = conf_parse_file(c, path, e);
+		check_errors(e, files[i].want);
+		assert_int_equal(is_good, files[i].want[0] == '\0');
+		conf_errors_free(&e);
+		conf_free(&c);
+	}
+}
+
+static void test_values(void **state)
+{
+	struct conf *c = conf_new();
+	struct conf_errors *e = conf_errors_new();
+
+	(void)state;
+	write_file(files[2].text);
+	assert_true(conf_parse_file(c, path, e));
+	assert_string_equal(c->hostname, "mail.example.com");
+	assert_int_equal(c->listen_smtp.count, 2);
+	assert_string_equal(c->listen_smtp.items[1], "[::1]:2");
+	assert_int_equal(c->listen_submission.count, 1);
+	assert_int_equal(c->listen_submissions.count, 0);
+	assert_true(c->message_size_limit == 1 << 20);
+	assert_false(c->in_session_delivery);
+	assert_string_equal(c->recipient_delimiter, "");
+	assert_true(c->session_timeout == 10);
+	conf_errors_free(&e);
+	conf_free(&c);
+}
+
+static void test_no_file(void **state)
+{
+	struct conf *c = conf_new();
+	struct conf_errors *e = conf_errors_new();
+
+	(void)state;
+	assert_true(conf_parse_file(c, "/nonexistent/culver.conf", e));
+	assert_false(conf_parse_file(c, directory, e));
+	assert_int_equal(conf_errors_count(e), 1);
+	conf_errors_free(&e);
+	conf_free(&c);
+}
+
+static const struct {
+	const char *text;
+	const char *error;
+} overrides[] = {
+	{ "workers=3", NULL },
+	{ " workers = \"3\" ", NULL },
+	{ "hostname=", NULL },
+	{ "recipient_delimiter='+'", NULL },
+	{ "listen_smtp=127.0.0.1:1,[::1]:2", NULL },
+	{ "listen_smtp={ \"127.0.0.1:1\", '[::1]:2' }", NULL },
+	{ "listen_smtp=", NULL },
+	{ "workers", "-o: \"workers\" is not NAME=VALUE" },
+	{ "worker=1",
+	  "-o: worker: there is no such setting; did you mean workers?" },
+	{ "workers=1,2", "-o: workers: \"1,2\" is no number; 0 to 64" },
+	{ "listen_smtp=127.0.0.1:1,,",
+	  "-o: listen_smtp: \"\" is no ADDRESS:PORT; write it like "
+	  "192.0.2.1:25 or [2001:db8::1]:25" },
+};
+
+static void test_overrides(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(overrides); i++) {
+		struct conf *c = conf_new();
+		struct conf_errors *e = conf_errors_new();
+		bool is_good = conf_parse_override(c, overrides[i].text, e);
+
+		print_message("%s\n", overrides[i].text);
+		if (overrides[i].error != NULL)
+			assert_string_equal(conf_errors_line(e, 0),
+					    overrides[i].error);
+		assert_int_equal(is_good, overrides[i].error == NULL);
+		assert_int_equal(conf_errors_lines(e), is_good ? 0 : 1);
+		conf_errors_free(&e);
+		conf_free(&c);
+	}
+}
+
+static int make_directory(void **state)
+{
+	(void)state;
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/culver.conf", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_overrides),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
