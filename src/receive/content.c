@@ -15,12 +15,11 @@ enum {
 	RUN_FIRST_OCTETS = 4 << 10, /* most messages fit */
 };
 
-TAILQ_HEAD(content_list, content);
-
 struct spooler {
 	struct role_self *self;
 	uint64_t last_id;
-	struct content_list contents; /* that wait for or have a spool file */
+	/* Those that wait for a spool file or have one. */
+	TAILQ_HEAD(, content) contents;
 };
 
 struct content {
