@@ -1,0 +1,264 @@
+#include "deliver/deliver.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "deliver/jobs.h"
+#include "deliver/outcome.h"
+#include "proc/role.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+	WAITING_MAX = 4096, /* deliveries without a connection */
+	FDS_RESERVED = 128, /* for links, connections and what is on its way */
+	GREETING_MS = 10000,
+	ANSWER_MS = 60000,
+	FINAL_MS = 300000, /* Sieve may submit mail and wait for that */
+	IDLE_MS = 60000,
+};
+
+struct deliver {
+	struct role_self *self;
+	unsigned waiting_max;
+	struct lmtp_pool *pool; /* these two from start() on */
+	struct jobs *jobs;
+	bool knows_features, has_smtputf8;
+	bool is_unreachable;      /* said so already */
+	struct event *on_drained; /* not NULL while draining */
+};
+
+/* --- Dovecot --------------------------------------------------------------------- */
+
+static void on_socket(int fd, int error, struct slice where, void *arg)
+{
+	struct deliver *d = arg;
+
+	if (fd < 0 && !d->is_unreachable)
+		LOG(LOG_WARNING, NULL, "cannot connect to Dovecot's LMTP",
+		    log_text("socket", where),
+		    log_string("error", strerrordesc_np(-error)));
+	d->is_unreachable = fd < 0;
+	lmtp_pool_connected(d->pool, fd, error);
+}
+
+static void want_socket(void *arg)
+{
+	struct deliver *d = arg;
+
+	role_want_socket(d->self, SOCKET_LMTP, on_socket, d);
+}
+
+static void tell_features(const struct deliver *d, struct link *receive)
+{
+	const struct message m = { .type = MESSAGE_LMTP_FEATURES,
+				   .fd = -1,
+				   .lmtp_features = {
+					   .has_smtputf8 = d->has_smtputf8 } };
+
+	link_send(receive, &m, -1);
+}
+
+static void on_features(bool has_smtputf8, void *arg)
+{
+	struct deliver *d = arg;
+	struct link *receives[ROLE_INDEX_MAX];
+	size_t count = role_peers(d->self, ROLE_RECEIVE, receives);
+
+	d->knows_features = true;
+	d->has_smtputf8 = has_smtputf8;
+	for (size_t i = 0; i < count; i++)
+		tell_features(d, receives[i]);
+}
+
+static struct lmtp_pool_config pool_config(struct role_self *self)
+{
+	const struct conf *conf = role_conf(self);
+
+	return (struct lmtp_pool_config){
+		.hostname = conf->hostname,
+		.connections = (unsigned)conf->lmtp_connections,
+		.greeting_ms = GREETING_MS,
+		.answer_ms = ANSWER_MS,
+		.final_ms = FINAL_MS,
+		.idle_ms = IDLE_MS,
+	};
+}
+
+/* --- the end --------------------------------------------------------------------- */
+
+/* Sessions that still end may still bring mail: `receive` goes first. */
+static void leave_if_drained(struct deliver *d)
+{
+	struct link *receives[ROLE_INDEX_MAX];
+
+	if (d->on_drained != NULL && jobs_is_empty(d->jobs) &&
+	    role_peers(d->self, ROLE_RECEIVE, receives) == 0)
+		role_exit(d->self);
+}
+
+static void on_empty(void *arg)
+{
+	leave_if_drained(arg);
+}
+
+static void on_drain_timeout(int fd, short what, void *arg)
+{
+	struct deliver *d = arg;
+
+	(void)fd;
+	(void)what;
+	role_exit(d->self);
+}
+
+static void on_drain(struct role_self *self, unsigned timeout_ms, void *arg)
+{
+	struct deliver *d = arg;
+	const struct timeval tv = { .tv_sec = timeout_ms / 1000,
+				    .tv_usec = timeout_ms % 1000 * 1000 };
+
+	if (d->on_drained != NULL)
+		return;
+	if (d->jobs == NULL) { /* not even started */
+		role_exit(self);
+		return;
+	}
+	d->on_drained = evtimer_new(role_base(self), on_drain_timeout, d);
+	assert(d->on_drained != NULL);
+	(void)event_add(d->on_drained, &tv);
+	leave_if_drained(d);
+}
+
+/* --- the links ------------------------------------------------------------------- */
+
+static void on_deliver(struct deliver *d, struct link *from, struct message *m)
+{
+	const struct msg_deliver *in = &m->deliver;
+	const struct job_request request = {
+		.from = from,
+		.id = in->id,
+		.trace = in->trace,
+		.reverse_path = in->reverse_path,
+		.recipients = in->recipients,
+		.content_octets = in->content_octets,
+		.is_8bit = in->is_8bit,
+	};
+
+	jobs_start(d->jobs, &request, message_take_fd(m));
+}
+
+static void on_attempt(struct deliver *d, struct link *from, struct message *m)
+{
+	const struct msg_attempt *in = &m->attempt;
+	const struct job_request request = {
+		.from = from,
+		.is_attempt = true,
+		.id = in->id,
+		.trace = in->trace,
+		.reverse_path = in->reverse_path,
+		.recipients = { &in->recipient, 1 },
+		.content_octets = in->content_octets,
+		.is_8bit = in->is_8bit,
+	};
+
+	if (d->on_drained != NULL)
+		jobs_refuse(&request, outcome_deferred(3, 2, "shutting down"));
+	else
+		jobs_start(d->jobs, &request, message_take_fd(m));
+}
+
+static void on_message(struct role_self *self, struct link *from,
+		       struct message *m, void *arg)
+{
+	struct deliver *d = arg;
+
+	(void)self;
+	if (d->jobs == NULL)
+		return; /* nobody may ask before START */
+	if (m->type == MESSAGE_DELIVER)
+		on_deliver(d, from, m);
+	else if (m->type == MESSAGE_DELIVER_CANCEL)
+		jobs_cancel(d->jobs, from, m->deliver_cancel.id);
+	else if (m->type == MESSAGE_ATTEMPT)
+		on_attempt(d, from, m);
+}
+
+static void on_peer(struct role_self *self, struct link *peer, void *arg)
+{
+	struct deliver *d = arg;
+
+	(void)self;
+	if (link_peer(peer) == ROLE_RECEIVE && d->knows_features)
+		tell_features(d, peer);
+}
+
+static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
+{
+	struct deliver *d = arg;
+
+	(void)self;
+	if (d->jobs == NULL)
+		return;
+	jobs_forget(d->jobs, peer);
+	leave_if_drained(d);
+}
+
+/* --- life ------------------------------------------------------------------------ */
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	struct deliver *d = arg;
+	struct lmtp_pool_config config = pool_config(self);
+
+	if (d->pool != NULL)
+		lmtp_pool_configure(d->pool, &config);
+}
+
+static void start(struct role_self *self, void *arg)
+{
+	struct deliver *d = arg;
+	struct lmtp_pool_config config = pool_config(self);
+
+	d->self = self;
+	d->pool = lmtp_pool_new(role_base(self), &config, want_socket,
+				on_features, d);
+	d->jobs = jobs_new(d->pool, d->waiting_max, on_empty, d);
+}
+
+/* Each job holds a descriptor; what the link cannot receive would be lost. */
+static unsigned waiting_max(void)
+{
+	struct rlimit fds = { 0, 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &fds) < 0)
+		return FDS_RESERVED;
+	fds.rlim_cur = fds.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &fds);
+	if (fds.rlim_cur >= WAITING_MAX + FDS_RESERVED)
+		return WAITING_MAX;
+	return fds.rlim_cur > 2 * FDS_RESERVED
+		       ? (unsigned)fds.rlim_cur - FDS_RESERVED
+		       : FDS_RESERVED;
+}
+
+int deliver_main(unsigned index)
+{
+	static const struct role_program program = {
+		.role = ROLE_DELIVER,
+		.start = start,
+		.on_message = on_message,
+		.on_peer = on_peer,
+		.on_peer_gone = on_peer_gone,
+		.on_conf = on_conf,
+		.on_drain = on_drain,
+	};
+	struct deliver d = { .waiting_max = waiting_max() };
+	int status = role_main(&program, index, &d);
+
+	lmtp_pool_free(&d.pool);
+	jobs_free(&d.jobs);
+	if (d.on_drained != NULL)
+		event_free(d.on_drained);
+	return status;
+}

@@ -1,0 +1,253 @@
+#include "deliver/jobs.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "deliver/descriptor.h"
+#include "deliver/outcome.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* A tripwire: a message has at most WIRE_OCTETS in WIRE_LIST slices. */
+enum { JOB_ARENA_OCTETS = 2 * WIRE_OCTETS };
+
+struct job;
+
+/* One recipient of a job. */
+struct part {
+	struct job *job;
+	struct lmtp_delivery *delivery; /* until its result */
+	struct slice recipient;
+};
+
+struct job {
+	TAILQ_ENTRY(job) entry;
+	struct jobs *jobs;
+	struct link *from; /* NULL once it is gone */
+	bool is_attempt;
+	uint64_t id;
+	int fd;
+	uint64_t begun_ms;
+	struct arena *arena;
+	struct slice trace;
+	struct part *parts;
+	size_t part_count, open_count;
+};
+
+struct jobs {
+	struct lmtp_pool *pool;
+	unsigned waiting_max;
+	jobs_on_empty *on_empty;
+	void *arg;
+	TAILQ_HEAD(, job) all;
+};
+
+struct jobs *jobs_new(struct lmtp_pool *pool, unsigned waiting_max,
+		      jobs_on_empty *on_empty, void *arg)
+{
+	struct jobs *jobs = mem_new(sizeof(*jobs));
+
+	jobs->pool = pool;
+	jobs->waiting_max = waiting_max;
+	jobs->on_empty = on_empty;
+	jobs->arg = arg;
+	TAILQ_INIT(&jobs->all);
+	return jobs;
+}
+
+static void job_free(struct job **job)
+{
+	struct job *j = *job;
+
+	TAILQ_REMOVE(&j->jobs->all, j, entry);
+	fd_close(&j->fd);
+	arena_free(&j->arena);
+	mem_free(job);
+}
+
+void jobs_free(struct jobs **jobs)
+{
+	struct job *j;
+
+	if (*jobs == NULL)
+		return;
+	while ((j = TAILQ_FIRST(&(*jobs)->all)) != NULL)
+		job_free(&j);
+	mem_free(jobs);
+}
+
+bool jobs_is_empty(const struct jobs *jobs)
+{
+	return TAILQ_EMPTY(&jobs->all);
+}
+
+/* --- results ------------------------------------------------------------------- */
+
+static void send_result(struct link *to, bool is_attempt, uint64_t id,
+			size_t index, struct outcome outcome)
+{
+	struct message m = { .type = MESSAGE_DELIVER_RESULT };
+
+	if (is_attempt) {
+		m.type = MESSAGE_ATTEMPT_RESULT;
+		m.attempt_result.id = id;
+		m.attempt_result.outcome = outcome;
+	} else {
+		m.deliver_result.id = id;
+		m.deliver_result.index = (uint32_t)index;
+		m.deliver_result.outcome = outcome;
+	}
+	link_send(to, &m, -1);
+}
+
+static void log_result(struct slice trace, struct slice recipient,
+		       uint64_t begun_ms, const struct outcome *o)
+{
+	const struct log_ctx ctx = { .key = "trace", .value = trace };
+	char status[16];
+
+	(void)snprintf(status, sizeof(status), "%u.%u.%u", o->status[0],
+		       o->status[1], o->status[2]);
+	LOG(LOG_INFO, &ctx, outcome_name(o->kind),
+	    log_text("recipient", recipient), log_number("code", o->code),
+	    log_string("status", status), log_text("text", o->text),
+	    log_number("delay_ms", clock_monotonic_ms() - begun_ms));
+}
+
+/* The part has its end; the job may be gone after this. */
+static void end_part(struct part *part, struct outcome outcome)
+{
+	struct job *j = part->job;
+	struct jobs *jobs = j->jobs;
+
+	part->delivery = NULL;
+	if (outcome.kind != OUTCOME_CANCELLED)
+		log_result(j->trace, part->recipient, j->begun_ms, &outcome);
+	if (j->from != NULL)
+		send_result(j->from, j->is_attempt, j->id,
+			    (size_t)(part - j->parts), outcome);
+	if (--j->open_count > 0)
+		return;
+	job_free(&j);
+	if (jobs_is_empty(jobs))
+		jobs->on_empty(jobs->arg);
+}
+
+static void on_result(enum lmtp_end end, const struct reply *reply, void *arg)
+{
+	end_part(arg, outcome_of(end, reply));
+}
+
+void jobs_refuse(const struct job_request *request, struct outcome outcome)
+{
+	for (size_t i = 0; i < request->recipients.count; i++) {
+		log_result(request->trace, request->recipients.items[i],
+			   clock_monotonic_ms(), &outcome);
+		send_result(request->from, request->is_attempt, request->id, i,
+			    outcome);
+	}
+}
+
+/* --- beginnings ------------------------------------------------------------------ */
+
+static void start_parts(struct job *j, const struct job_request *request)
+{
+	struct lmtp_request r = { .reverse_path = request->reverse_path,
+				  .content_fd = j->fd,
+				  .content_octets = request->content_octets,
+				  .is_8bit = request->is_8bit };
+
+	for (size_t i = 0; i < j->part_count; i++) {
+		struct part *part = &j->parts[i];
+
+		part->job = j;
+		part->recipient =
+			arena_copy(j->arena, request->recipients.items[i]);
+		r.recipient = part->recipient;
+		part->delivery = lmtp_deliver(j->jobs->pool, &r, !j->is_attempt,
+					      on_result, part);
+	}
+}
+
+static void start(struct jobs *jobs, const struct job_request *request, int fd)
+{
+	struct job *j = mem_new(sizeof(*j));
+
+	j->jobs = jobs;
+	j->from = request->from;
+	j->is_attempt = request->is_attempt;
+	j->id = request->id;
+	j->fd = fd;
+	j->begun_ms = clock_monotonic_ms();
+	j->arena = arena_new(JOB_ARENA_OCTETS);
+	j->trace = arena_copy(j->arena, request->trace);
+	j->part_count = j->open_count = request->recipients.count;
+	j->parts = arena_array(j->arena, j->part_count, sizeof(*j->parts));
+	TAILQ_INSERT_TAIL(&jobs->all, j, entry);
+	start_parts(j, request);
+}
+
+void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
+{
+	size_t count = request->recipients.count;
+
+	if (!descriptor_is_fit(fd, request->content_octets)) {
+		LOG(LOG_ERROR, NULL, "content that can change was refused",
+		    log_string("from", role_name(link_peer(request->from))),
+		    log_text("trace", request->trace));
+		jobs_refuse(request,
+			    outcome_deferred(3, 0, "the content is unusable"));
+	} else if (lmtp_pool_waiting(jobs->pool) + count > jobs->waiting_max) {
+		jobs_refuse(request,
+			    outcome_deferred(3, 2, "busy: too many wait"));
+	} else if (count > 0) {
+		start(jobs, request, fd);
+		return;
+	}
+	fd_close(&fd);
+}
+
+/* --- ends before the end --------------------------------------------------------- */
+
+/* Takes back what has not begun. The job may be gone after this. */
+static void withdraw(struct job *j)
+{
+	const struct outcome cancelled = { .kind = OUTCOME_CANCELLED };
+	size_t open = j->open_count;
+
+	for (size_t i = 0; open > 0 && i < j->part_count; i++) {
+		struct part *part = &j->parts[i];
+
+		if (part->delivery == NULL)
+			continue;
+		open--;
+		if (lmtp_withdraw(&part->delivery))
+			end_part(part, cancelled);
+	}
+}
+
+void jobs_cancel(struct jobs *jobs, struct link *from, uint64_t id)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &jobs->all, entry) {
+		if (j->from == from && !j->is_attempt && j->id == id) {
+			withdraw(j);
+			return;
+		}
+	}
+}
+
+void jobs_forget(struct jobs *jobs, struct link *gone)
+{
+	struct job *j, *next;
+
+	TAILQ_FOREACH_SAFE(j, &jobs->all, entry, next) {
+		if (j->from != gone)
+			continue;
+		j->from = NULL;
+		withdraw(j);
+	}
+}

@@ -1,0 +1,46 @@
+/*
+ * What `receive` and `queue` have asked for: each DELIVER or ATTEMPT is a job
+ * with a delivery for each recipient, and each recipient gets one result and
+ * one line in the log.
+ */
+#ifndef DELIVER_JOBS_H
+#define DELIVER_JOBS_H
+
+#include "lmtp/pool.h"
+#include "proc/link.h"
+
+struct jobs;
+
+struct job_request {
+	struct link *from;
+	bool is_attempt; /* ATTEMPT, not DELIVER */
+	uint64_t id;
+	struct slice trace;
+	struct slice reverse_path;
+	struct slices recipients;
+	uint64_t content_octets;
+	bool is_8bit;
+};
+
+/* Called when the last job has ended. */
+typedef void jobs_on_empty(void *arg);
+
+/* waiting_max: deliveries that may wait for a connection; a job that would
+ * make them more is answered "busy" at once. */
+struct jobs *jobs_new(struct lmtp_pool *pool, unsigned waiting_max,
+		      jobs_on_empty *on_empty, void *arg);
+/* After the pool: its deliveries point here. */
+void jobs_free(struct jobs **jobs);
+
+/* Copies the request and takes fd over. What cannot be begun is answered. */
+void jobs_start(struct jobs *jobs, const struct job_request *request, int fd);
+/* Answers the request without beginning it. */
+void jobs_refuse(const struct job_request *request, struct outcome outcome);
+/* DELIVER_CANCEL: what has not begun is taken back, and answered so. */
+void jobs_cancel(struct jobs *jobs, struct link *from, uint64_t id);
+/* A link is gone: what has not begun is taken back, other results dropped. */
+void jobs_forget(struct jobs *jobs, struct link *gone);
+
+bool jobs_is_empty(const struct jobs *jobs);
+
+#endif
