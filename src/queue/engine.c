@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* At a start everybody else starts, too: let them. */
-enum { QUIET_MS = 500, QUIET_SPREAD_MS = 500 };
-
 /* A process that delivers in session; its id is in the store. */
 struct holder {
 	TAILQ_ENTRY(holder) entry;
@@ -60,8 +57,7 @@ int engine_open(const char *dir, const struct queue_settings *settings,
 	e->attempts = attempts_new(store, e->batch, peers);
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
-	e->quiet_until_ms = clock_monotonic_ms() + QUIET_MS +
-			    schedule_random() % QUIET_SPREAD_MS;
+	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
 	room_init(&e->room, store_spool_dir(store), settings->reserve_octets);
 	(void)room_look(&e->room);
 	/* Whoever held something spoke to the process before us. */

@@ -11,6 +11,9 @@
 enum {
 	LAST_PRIORITY = 2, /* when all that came in this turn has been read */
 	DRAIN_RESERVE_MS = 500,
+	/* At a start everybody else starts, too: let them. */
+	QUIET_MS = 500,
+	QUIET_SPREAD_MS = 500,
 };
 
 /* The role: an engine between links and timers. */
@@ -105,6 +108,7 @@ static void on_conf(struct role_self *self, void *arg)
 			      .lifetime_s = conf->queue_lifetime },
 		.hostname = slice_of(conf->hostname),
 		.reserve_octets = conf->queue_reserve,
+		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,
 	};
 }
 

@@ -15,6 +15,7 @@ struct queue_settings {
 	struct schedule schedule;
 	struct slice hostname;
 	uint64_t reserve_octets;
+	uint64_t quiet_ms; /* at a start, until the first attempt */
 };
 
 struct note;
