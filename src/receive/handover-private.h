@@ -81,6 +81,8 @@ struct reply handover_accepted(const struct handover *h, struct slice how);
 
 /* Marks the targets the queue must know of; returns their number. */
 size_t handover_select(struct handover *h);
+/* Whether those marked are delivered by now, so that at most reports are due. */
+bool handover_is_done(const struct handover *h);
 /* Sends ENQUEUE for them. Returns 0 or a negative errno. */
 int handover_enqueue(struct handover *h);
 /* SETTLEs what was in delivery at ENQUEUE and has ended since. */

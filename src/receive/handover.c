@@ -107,11 +107,16 @@ static void log_outcome(const struct handover *h, const char *message)
 	    log_number("octets", content_octets(h->content)));
 }
 
+/* The queue cannot take it. What is delivered by now stays so: a 4xx would
+ * only bring it a second time. */
 static void refuse(struct handover *h, int error)
 {
 	LOG(LOG_WARNING, &h->log, "message cannot be queued",
 	    log_string("error", strerrordesc_np(error)));
-	reply(h, error == ENOSPC ? REPLY_NO_ROOM : REPLY_INTERNAL);
+	if (handover_is_done(h))
+		reply(h, handover_accepted(h, S("delivered")));
+	else
+		reply(h, error == ENOSPC ? REPLY_NO_ROOM : REPLY_INTERNAL);
 }
 
 static void queue_rest(struct handover *h)

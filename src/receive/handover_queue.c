@@ -129,6 +129,18 @@ size_t handover_select(struct handover *h)
 	return n;
 }
 
+bool handover_is_done(const struct handover *h)
+{
+	for (size_t i = 0; i < h->target_count; i++) {
+		const struct target *t = &h->targets[i];
+
+		if (t->is_queued &&
+		    (t->is_open || t->outcome.kind != OUTCOME_DELIVERED))
+			return false;
+	}
+	return true;
+}
+
 static struct recipient queue_recipient(const struct target *t)
 {
 	struct recipient r = {
