@@ -289,3 +289,12 @@ void log_set_name(const char *name)
 {
 	log_state.name = name;
 }
+
+enum log_level log_level_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]);
+	     i++)
+		if (strcmp(level_names[i], name) == 0)
+			return (enum log_level)i;
+	return LOG_INFO;
+}

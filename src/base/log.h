@@ -72,6 +72,8 @@ void log_event(enum log_level level, const struct log_ctx *ctx,
 void log_use(enum log_sink sink, int fd);
 /* Events below this importance are dropped; LOG_INFO at first. */
 void log_set_level(enum log_level level);
+/* The level of that name, "warning"; LOG_INFO for an unknown one. */
+enum log_level log_level_find(const char *name);
 /* The program's name in front of each line, "culverd/receive.0"; a literal,
  * or what lives as long as the process. */
 void log_set_name(const char *name);

@@ -125,6 +125,7 @@ static void commit_conf(struct role_self *self)
 		return;
 	self->conf = self->next_conf;
 	self->next_conf = NULL;
+	log_set_level(log_level_find(self->conf->log_level));
 	if (self->program->on_conf != NULL)
 		self->program->on_conf(self, self->arg);
 	conf_free(&old);

@@ -1,0 +1,270 @@
+/* One generation of the configuration: read, compared, sent to the roles. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "parent/log_sink.h"
+#include "parent/parent-private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Settings each role needs; the rest stays here. */
+static bool role_needs(enum role role, const char *name)
+{
+	static const char *const here_only[] = { "run_dir",
+						 "log",
+						 "workers",
+						 "dovecot_auth_client",
+						 "dovecot_auth_userdb",
+						 "dovecot_lmtp" };
+
+	for (size_t i = 0; i < sizeof(here_only) / sizeof(here_only[0]); i++)
+		if (strcmp(here_only[i], name) == 0)
+			return false;
+	if (strcmp(name, "state_dir") == 0)
+		return role == ROLE_QUEUE;
+	return strncmp(name, "listen_", 7) != 0;
+}
+
+/* --- sending ----------------------------------------------------------------------- */
+
+static void send_setting(struct child *c, size_t i)
+{
+	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+	struct message m = { .type = MESSAGE_CONF_SETTING };
+	size_t count;
+	const char **values = conf_get(c->parent->tree->conf, i, a, &count);
+	struct slice *items = arena_array(a, count + 1, sizeof(*items));
+
+	for (size_t k = 0; k < count; k++)
+		items[k] = slice_of(values[k]);
+	m.conf_setting.name = slice_of(conf_name(i));
+	m.conf_setting.values = (struct slices){ items, count };
+	link_send(c->link, &m, -1);
+}
+
+static void send_domains(struct child *c)
+{
+	const struct tree *t = c->parent->tree;
+
+	for (size_t i = 0; i < t->domain_count; i++) {
+		struct message m = { .type = MESSAGE_CONF_DOMAIN };
+
+		m.conf_domain.domain = slice_of(t->domains[i].name);
+		m.conf_domain.aliases = t->domains[i].aliases;
+		link_send(c->link, &m, -1);
+	}
+}
+
+static void send_certificates(struct child *c)
+{
+	const struct tree *t = c->parent->tree;
+
+	for (size_t i = 0; i < t->certificate_count; i++) {
+		struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
+
+		m.conf_certificate.name = slice_of(t->certificates[i].name);
+		m.conf_certificate.chain_pem = t->certificates[i].chain_pem;
+		m.conf_certificate.key_pem = t->certificates[i].key_pem;
+		link_send(c->link, &m, -1);
+	}
+}
+
+static void send_listeners(struct child *c)
+{
+	const struct listeners *l = c->parent->listeners;
+	struct message m = { .type = MESSAGE_LISTENER };
+
+	for (size_t i = 0; i < listeners_count(l); i++) {
+		const struct listening *item = listeners_get(l, i);
+
+		m.listener.service = item->service;
+		m.listener.is_first = i == 0;
+		link_send(c->link, &m, item->fd);
+	}
+}
+
+static void send_control_listener(struct child *c)
+{
+	struct message m = { .type = MESSAGE_LISTENER,
+			     .listener = { .service = LISTENER_CONTROL,
+					   .is_first = true } };
+
+	link_send(c->link, &m, c->parent->control_fd);
+}
+
+static void send_census(struct child *c)
+{
+	struct message m = { .type = MESSAGE_CENSUS };
+
+	m.census.rows = c->parent->workers;
+	m.census.row = c->index;
+	m.census.hash_key = c->parent->census_key;
+	link_send(c->link, &m, c->parent->census_fd);
+}
+
+static void send_log_sink(struct child *c)
+{
+	struct message m = { .type = MESSAGE_LOG_SINK };
+	enum log_sink sink;
+	AUTO(fd_close) int fd = -1;
+
+	if (log_sink_open(c->parent->tree->conf,
+			  c->parent->options->is_foreground, &sink, &fd) < 0)
+		return;
+	m.log_sink.kind = sink;
+	link_send(c->link, &m, fd);
+}
+
+void generation_send(struct parent *p, struct child *c)
+{
+	struct message begin = { .type = MESSAGE_CONF_BEGIN,
+				 .conf_begin = { .generation =
+							 p->generation } };
+	struct message commit = { .type = MESSAGE_CONF_COMMIT,
+				  .conf_commit = { .generation =
+							   p->generation } };
+
+	send_log_sink(c);
+	link_send(c->link, &begin, -1);
+	for (size_t i = 0; i < conf_count(); i++)
+		if (role_needs(c->role, conf_name(i)))
+			send_setting(c, i);
+	if (c->role == ROLE_RECEIVE) {
+		send_domains(c);
+		send_certificates(c);
+	}
+	link_send(c->link, &commit, -1);
+	if (c->role == ROLE_RECEIVE) {
+		send_census(c);
+		send_listeners(c);
+	}
+	if (c->role == ROLE_CONTROL)
+		send_control_listener(c);
+}
+
+/* --- reading -------------------------------------------------------------------------- */
+
+static void log_errors(const struct conf_errors *errors)
+{
+	for (size_t i = 0; i < conf_errors_lines(errors); i++)
+		LOG(conf_errors_is_warning(errors, i) ? LOG_WARNING : LOG_ERROR,
+		    NULL, "configuration",
+		    log_string("problem", conf_errors_line(errors, i)));
+}
+
+/* Settings read at start only keep their first value. */
+static void keep_fixed(const struct parent *p, struct conf *next,
+		       struct conf_errors *errors)
+{
+	static const char *const fixed[] = { "state_dir", "run_dir",
+					     "workers" };
+	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		size_t key = conf_find(fixed[i]), n;
+		const char **was = conf_get(p->tree->conf, key, a, &n);
+		const char **is = conf_get(next, key, a, &n);
+
+		if (strcmp(was[0], is[0]) == 0)
+			continue;
+		conf_errors_warn(errors, NULL, 0, fixed[i],
+				 "a change takes a restart; %s stays", was[0]);
+		(void)conf_set(next, key, was, 1, NULL, 0, errors);
+	}
+}
+
+static bool has_submission(const struct conf *conf)
+{
+	return conf->listen_submission.count > 0 ||
+	       conf->listen_submissions.count > 0;
+}
+
+/* Takes over next if its sockets can be had. */
+static bool take(struct parent *p, struct tree **next,
+		 struct conf_errors *errors)
+{
+	bool has_certificate = (*next)->certificate_count > 0;
+
+	if (!listeners_update(p->listeners, (*next)->conf, has_certificate,
+			      errors))
+		return false;
+	if (!has_certificate && has_submission((*next)->conf))
+		log_plain(LOG_ERROR, NULL,
+			  "no certificate in certs/: port 25 runs without "
+			  "STARTTLS, the submission ports stay closed");
+	tree_free(&p->tree);
+	p->tree = *next;
+	*next = NULL;
+	p->generation++;
+	return true;
+}
+
+static void use_log(struct parent *p)
+{
+	const struct conf *conf = p->tree->conf;
+	enum log_sink sink;
+	int fd;
+	int r = log_sink_open(conf, p->options->is_foreground, &sink, &fd);
+
+	if (r == 0)
+		log_use(sink, fd);
+	else
+		LOG(LOG_ERROR, NULL, "cannot open the log",
+		    log_string("log", conf->log),
+		    log_string("error", strerror(-r)));
+	log_set_level(log_level_find(conf->log_level));
+}
+
+bool generation_load(struct parent *p, struct conf_errors *errors)
+{
+	AUTO(tree_free) struct tree *next = NULL;
+	bool ok;
+
+	/* Before reading: what changes meanwhile is read again. */
+	p->loaded_print = p->seen_print = tree_fingerprint(p->options->dir);
+	next = tree_load(p->options->dir, p->options->overrides,
+			 p->options->override_count, errors);
+	if (next != NULL)
+		conf_complete(next->conf);
+	if (next != NULL && p->tree != NULL)
+		keep_fixed(p, next->conf, errors);
+	ok = next != NULL && conf_errors_count(errors) == 0 &&
+	     take(p, &next, errors);
+	if (ok)
+		use_log(p);
+	log_errors(errors);
+	return ok;
+}
+
+void generation_reload(struct parent *p, struct conf_errors *errors)
+{
+	notify_reloading(p->notify);
+	if (generation_load(p, errors)) {
+		for (size_t i = 0; i < p->child_count; i++)
+			if (p->children[i].link != NULL)
+				generation_send(p, &p->children[i]);
+		LOG(LOG_INFO, NULL, "configuration loaded",
+		    log_number("generation", p->generation),
+		    log_number("domains", p->tree->domain_count),
+		    log_number("certificates", p->tree->certificate_count));
+	} else {
+		log_plain(LOG_ERROR, NULL,
+			  "configuration not taken: the last good one stays");
+	}
+	notify_send(p->notify, "READY=1");
+}
+
+void generation_look(struct parent *p)
+{
+	uint64_t print = tree_fingerprint(p->options->dir);
+	bool is_stable = print == p->seen_print;
+
+	/* Two looks alike: nobody is in the middle of writing. */
+	p->seen_print = print;
+	if (print != p->loaded_print && is_stable) {
+		AUTO(conf_errors_free)
+		struct conf_errors *errors = conf_errors_new();
+
+		generation_reload(p, errors);
+	}
+}

@@ -1,0 +1,87 @@
+/* The members of the parent, for the files of this folder. */
+#ifndef PARENT_PARENT_PRIVATE_H
+#define PARENT_PARENT_PRIVATE_H
+
+#include "conf/tree.h"
+#include "parent/listeners.h"
+#include "parent/notify.h"
+#include "parent/parent.h"
+#include "parent/privileges.h"
+#include "proc/link.h"
+#include "proc/role.h"
+
+#include <event2/event.h>
+#include <sys/types.h>
+
+struct parent;
+
+struct child {
+	struct parent *parent;
+	enum role role;
+	unsigned index;
+	pid_t pid; /* 0: not there */
+	struct link *link;
+	bool is_ready;
+	bool is_draining;
+	unsigned failures; /* in a row; sets the back-off */
+	uint64_t born_ms;
+	struct event *on_restart;
+};
+
+enum phase {
+	PHASE_RUN,
+	PHASE_DRAIN_RECEIVE, /* clients finish their messages */
+	PHASE_DRAIN_REST,    /* deliver, queue, control */
+};
+
+struct parent {
+	const struct parent_options *options;
+	struct event_base *base;
+	struct users users;
+	int self_exe; /* O_PATH: what a role executes */
+	enum phase phase;
+	struct tree *tree;
+	uint64_t generation;
+	uint64_t loaded_print, seen_print; /* tree_fingerprint() */
+	struct listeners *listeners;
+	int control_fd;
+	int census_fd;
+	uint64_t census_key;
+	struct child *children;
+	size_t child_count;
+	unsigned workers;
+	struct notify *notify;
+	bool was_ready;
+	struct event *on_term, *on_int, *on_hup, *on_chld;
+	struct event *on_look; /* at the files */
+	struct event *on_drained;
+};
+
+/* child.c */
+void children_start(struct parent *p);
+/* Asks all children of a role to finish; returns how many there are. */
+size_t children_drain(struct parent *p, enum role role, unsigned timeout_ms);
+size_t children_alive(const struct parent *p);
+void children_kill(struct parent *p);
+/* SIGCHLD. */
+void children_reap(struct parent *p);
+void children_free(struct parent *p);
+bool children_are_ready(const struct parent *p);
+
+/* parent.c: the states that follow from a child's birth and end. */
+void parent_on_ready(struct parent *p);
+void parent_on_child_end(struct parent *p);
+
+/* generation.c */
+/* Reads the files; on failure the errors are logged and the old state stays.
+ * With control the errors go there too. */
+bool generation_load(struct parent *p, struct conf_errors *errors);
+void generation_reload(struct parent *p, struct conf_errors *errors);
+void generation_send(struct parent *p, struct child *c);
+/* The timer's look at the files. */
+void generation_look(struct parent *p);
+
+/* connect.c: answers SOCKET_WANTED. */
+void connect_for(struct child *c, const struct msg_socket_wanted *m);
+
+#endif
