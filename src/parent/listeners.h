@@ -5,6 +5,8 @@
 #include "conf/conf.h"
 #include "proc/message.h"
 
+#include <sys/types.h>
+
 struct listeners;
 
 struct listening {
