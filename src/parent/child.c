@@ -202,11 +202,23 @@ static void on_closed(struct link *link, enum link_end end, void *arg)
 
 /* --- birth -------------------------------------------------------------------------- */
 
+static void send_census(struct child *c)
+{
+	struct message m = { .type = MESSAGE_CENSUS };
+
+	m.census.rows = c->parent->workers;
+	m.census.row = c->index;
+	m.census.hash_key = c->parent->census_key;
+	link_send(c->link, &m, c->parent->census_fd);
+}
+
 static void introduce(struct child *c)
 {
 	struct message start = { .type = MESSAGE_START };
 
 	generation_send(c->parent, c);
+	if (c->role == ROLE_RECEIVE)
+		send_census(c);
 	join_with_all(c);
 	link_send(c->link, &start, -1);
 }

@@ -92,16 +92,6 @@ static void send_control_listener(struct child *c)
 	link_send(c->link, &m, c->parent->control_fd);
 }
 
-static void send_census(struct child *c)
-{
-	struct message m = { .type = MESSAGE_CENSUS };
-
-	m.census.rows = c->parent->workers;
-	m.census.row = c->index;
-	m.census.hash_key = c->parent->census_key;
-	link_send(c->link, &m, c->parent->census_fd);
-}
-
 static void send_log_sink(struct child *c)
 {
 	struct message m = { .type = MESSAGE_LOG_SINK };
@@ -134,10 +124,8 @@ void generation_send(struct parent *p, struct child *c)
 		send_certificates(c);
 	}
 	link_send(c->link, &commit, -1);
-	if (c->role == ROLE_RECEIVE) {
-		send_census(c);
+	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);
-	}
 	if (c->role == ROLE_CONTROL)
 		send_control_listener(c);
 }

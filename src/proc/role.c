@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 struct socket_request {
@@ -294,6 +295,7 @@ int role_main(const struct role_program *program, unsigned index, void *arg)
 	(void)snprintf(self.name, sizeof(self.name), "culverd/%s.%u",
 		       role_name(program->role), index);
 	log_set_name(self.name);
+	(void)umask(077);
 	tzset(); /* reads a file: not possible in the cage */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C: the parent's */
