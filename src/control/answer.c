@@ -1,0 +1,135 @@
+#include "control/answer.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text of any origin. What is not UTF-8 no JSON can hold: its high octets
+ * become \xHH. */
+static json_t *text(struct slice s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	json_t *json;
+	size_t n = 0;
+	char *out;
+
+	if (s.n == 0)
+		return json_stringn("", 0);
+	if (slice_is_utf8(s))
+		return json_stringn(s.p, s.n);
+	out = mem_array(s.n, 4);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 128) {
+			out[n++] = s.p[i];
+			continue;
+		}
+		out[n++] = '\\';
+		out[n++] = 'x';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
+	}
+	json = json_stringn(out, n);
+	mem_free(&out);
+	return json;
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *texts(struct slices list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list.count; i++)
+		(void)json_array_append_new(array, text(list.items[i]));
+	return array;
+}
+
+/* Takes object over. */
+static void put(struct evbuffer *out, json_t *object)
+{
+	char *line = json_dumps(object, JSON_COMPACT);
+
+	if (line != NULL) {
+		(void)evbuffer_add(out, line, strlen(line));
+		(void)evbuffer_add(out, "\n", 1);
+	}
+	free(line); /* jansson's */
+	json_decref(object);
+}
+
+static void put_one(struct evbuffer *out, const char *key, json_t *value)
+{
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, key, value);
+	put(out, object);
+}
+
+void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
+{
+	json_t *entry = json_object();
+	char id[17];
+
+	(void)snprintf(id, sizeof(id), "%016" PRIx64, m->queue_id);
+	(void)json_object_set_new(entry, "id", json_string(id));
+	(void)json_object_set_new(entry, "trace", text(m->trace));
+	(void)json_object_set_new(entry, "sender", text(m->reverse_path));
+	(void)json_object_set_new(entry, "recipient", text(m->recipient));
+	(void)json_object_set_new(entry, "octets", number(m->content_octets));
+	(void)json_object_set_new(entry, "arrived", number(m->arrived));
+	(void)json_object_set_new(entry, "next_try", number(m->next_try));
+	(void)json_object_set_new(entry, "attempts", number(m->attempts));
+	(void)json_object_set_new(entry, "reason", text(m->reason));
+	put_one(out, "entry", entry);
+}
+
+void answer_total(struct evbuffer *out, uint64_t total)
+{
+	put_one(out, "total", number(total));
+}
+
+void answer_retried(struct evbuffer *out, uint64_t count)
+{
+	put_one(out, "retried", number(count));
+}
+
+static const char *result_name(uint32_t result)
+{
+	static const char *const names[] = {
+		[RESOLVE_MAILBOXES] = "mailboxes",
+		[RESOLVE_NO_USER] = "no user",
+		[RESOLVE_TRY_LATER] = "try later",
+		[RESOLVE_NOT_LOCAL] = "not local",
+	};
+
+	return result < sizeof(names) / sizeof(names[0]) ? names[result] : "?";
+}
+
+void answer_explained(struct evbuffer *out, const struct msg_explained *m)
+{
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "result",
+				  json_string(result_name(m->result)));
+	(void)json_object_set_new(object, "steps", texts(m->steps));
+	put(out, object);
+}
+
+void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m)
+{
+	put_one(out, "lines", texts(m->lines));
+}
+
+void answer_error(struct evbuffer *out, const char *what)
+{
+	put_one(out, "error", text(slice_of(what)));
+}

@@ -1,0 +1,26 @@
+/*
+ * What a client of control.sock is told: JSON objects, one a line.
+ *
+ *   queue_list   {"entry":{...}} for each recipient, then {"total":N}
+ *   queue_retry  {"retried":N}
+ *   resolve      {"result":"mailboxes","steps":["...",...]}
+ *   reload       {"lines":["...",...]}: what is wrong; none: it was taken
+ *   any          {"error":"..."}
+ *
+ * Every answer but "entry" is the last line of its request.
+ */
+#ifndef CONTROL_ANSWER_H
+#define CONTROL_ANSWER_H
+
+#include "proc/message.h"
+
+#include <event2/buffer.h>
+
+void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m);
+void answer_total(struct evbuffer *out, uint64_t total);
+void answer_retried(struct evbuffer *out, uint64_t count);
+void answer_explained(struct evbuffer *out, const struct msg_explained *m);
+void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
+void answer_error(struct evbuffer *out, const char *text);
+
+#endif

@@ -1,0 +1,397 @@
+#include "control/control.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/answer.h"
+#include "control/client.h"
+#include "control/peer.h"
+#include "control/request.h"
+#include "net/listener.h"
+#include "proc/role.h"
+
+#include <event2/buffer.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	CLIENTS_MAX = 32,
+	PAGE = 500,                 /* of the queue, at a time */
+	ANSWER_TIMEOUT_S = 90,      /* a look-up at Dovecot may take 60 */
+	OUTPUT_OCTETS = 256 << 10,  /* more waits for the client to read */
+	REQUEST_OCTETS = 256 << 10, /* of arena, for a line of 16 KiB */
+};
+
+struct session {
+	TAILQ_ENTRY(session) entry;
+	struct control *control;
+	struct client *client;
+	struct event *timer; /* for the answer */
+	struct request request;
+	uint64_t id;             /* of the open request; 0 = none */
+	const struct link *peer; /* who has it */
+	uint64_t after;          /* QUEUE_LIST: the last row shown */
+	unsigned rows;           /* QUEUE_LIST: of this page */
+	bool wants_page;         /* QUEUE_LIST: when the client has read */
+};
+
+struct control {
+	struct role_self *self;
+	struct listener *listener;
+	int waiting_fd; /* a listener that came before start(); or -1 */
+	bool is_started;
+	TAILQ_HEAD(, session) sessions;
+	unsigned session_count;
+	uint64_t last_id;
+	unsigned next_receive; /* they take turns */
+};
+
+/* --- the end of a request ---------------------------------------------------------- */
+
+static void finish(struct session *s)
+{
+	s->id = 0;
+	s->peer = NULL;
+	s->wants_page = false;
+	(void)event_del(s->timer);
+	client_done(s->client);
+}
+
+static void fail(struct session *s, const char *why)
+{
+	answer_error(client_output(s->client), why);
+	finish(s);
+}
+
+static void on_timeout(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail(arg, "no answer in time");
+}
+
+/* --- asking ---------------------------------------------------------------------------- */
+
+static void ask(struct session *s, struct link *peer, struct message *m)
+{
+	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
+
+	s->peer = peer;
+	(void)event_add(s->timer, &timeout);
+	link_send(peer, m, -1);
+}
+
+static void ask_page(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
+
+	s->wants_page = false;
+	s->rows = 0;
+	m.queue_list = (struct msg_queue_list){ .id = s->id,
+						.after = s->after,
+						.limit = PAGE };
+	if (queue == NULL)
+		fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_retry(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_QUEUE_RETRY, .fd = -1 };
+
+	m.queue_retry =
+		(struct msg_queue_retry){ .id = s->id,
+					  .queue_id = s->request.queue_id };
+	if (queue == NULL)
+		fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_explain(struct session *s)
+{
+	struct control *c = s->control;
+	struct link *links[ROLE_INDEX_MAX];
+	size_t count = role_peers(c->self, ROLE_RECEIVE, links);
+	struct message m = { .type = MESSAGE_EXPLAIN, .fd = -1 };
+
+	m.explain = (struct msg_explain){ .id = s->id,
+					  .address = s->request.address };
+	if (count == 0)
+		fail(s, "nobody is there to resolve addresses; try again");
+	else
+		ask(s, links[c->next_receive++ % count], &m);
+}
+
+static void ask_reload(struct session *s)
+{
+	struct message m = { .type = MESSAGE_RELOAD,
+			     .fd = -1,
+			     .reload = { .id = s->id } };
+
+	ask(s, role_parent(s->control->self), &m);
+}
+
+static void begin(struct session *s)
+{
+	s->id = ++s->control->last_id;
+	s->after = 0;
+	switch (s->request.command) {
+	case REQUEST_QUEUE_LIST:
+		ask_page(s);
+		break;
+	case REQUEST_QUEUE_RETRY:
+		ask_retry(s);
+		break;
+	case REQUEST_RESOLVE:
+		ask_explain(s);
+		break;
+	case REQUEST_RELOAD:
+		ask_reload(s);
+		break;
+	}
+}
+
+/* --- clients ------------------------------------------------------------------------------ */
+
+static void on_line(struct client *client, struct slice line, void *arg)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(REQUEST_OCTETS);
+	struct session *s = arg;
+	const char *wrong = request_parse(line, arena, &s->request);
+
+	(void)client;
+	if (wrong != NULL)
+		fail(s, wrong);
+	else
+		begin(s);
+	s->request.address = S(""); /* the arena ends here */
+}
+
+static void on_sent(struct client *client, void *arg)
+{
+	struct session *s = arg;
+
+	(void)client;
+	if (s->wants_page)
+		ask_page(s);
+}
+
+static void on_client_closed(struct client *client, void *arg)
+{
+	struct session *s = arg;
+
+	TAILQ_REMOVE(&s->control->sessions, s, entry);
+	s->control->session_count--;
+	event_free(s->timer);
+	client_free(&client);
+	mem_free(&s);
+}
+
+static const struct client_events client_events = {
+	.on_line = on_line,
+	.on_sent = on_sent,
+	.on_closed = on_client_closed,
+};
+
+static void add_session(struct control *c, int fd, const char *refusal)
+{
+	struct session *s = mem_new(sizeof(*s));
+
+	s->control = c;
+	s->timer = evtimer_new(role_base(c->self), on_timeout, s);
+	s->client = client_new(role_base(c->self), fd, &client_events, s);
+	TAILQ_INSERT_TAIL(&c->sessions, s, entry);
+	c->session_count++;
+	if (refusal == NULL)
+		return;
+	answer_error(client_output(s->client), refusal);
+	client_close(s->client);
+}
+
+static void on_accept(int fd, const struct sockaddr_storage *peer, void *arg)
+{
+	struct control *c = arg;
+	uid_t uid;
+
+	(void)peer;
+	if (c->session_count >= CLIENTS_MAX) {
+		(void)close(fd);
+		return;
+	}
+	if (peer_is_allowed(fd, &uid)) {
+		add_session(c, fd, NULL);
+		return;
+	}
+	LOG(LOG_WARNING, NULL, "control client refused",
+	    log_number("uid", uid));
+	add_session(c, fd, "you may not use this");
+}
+
+/* --- answers ---------------------------------------------------------------------------- */
+
+/* The session that waits for that answer from that peer, or NULL: it is gone,
+ * or the answer came too late. */
+static struct session *find(struct control *c, const struct link *from,
+			    uint64_t id, enum request_command command)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &c->sessions, entry)
+		if (id != 0 && s->id == id && s->peer == from &&
+		    s->request.command == command)
+			break;
+	return s;
+}
+
+static void take_entry(struct control *c, const struct link *from,
+		       const struct msg_queue_entry *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_QUEUE_LIST);
+
+	if (s == NULL)
+		return;
+	answer_entry(client_output(s->client), m);
+	s->after = m->row;
+	s->rows++;
+}
+
+static void take_page_end(struct control *c, const struct link *from,
+			  const struct msg_queue_list_end *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_QUEUE_LIST);
+
+	if (s == NULL)
+		return;
+	if (s->rows < PAGE) {
+		answer_total(client_output(s->client), m->total);
+		finish(s);
+		return;
+	}
+	(void)event_del(s->timer);
+	if (evbuffer_get_length(client_output(s->client)) < OUTPUT_OCTETS)
+		ask_page(s);
+	else
+		s->wants_page = true; /* on_sent() */
+}
+
+/* An answer of one message. */
+static void take_answer(struct control *c, const struct link *from, uint64_t id,
+			enum request_command command, const struct message *m)
+{
+	struct session *s = find(c, from, id, command);
+
+	if (s == NULL)
+		return;
+	if (m->type == MESSAGE_QUEUE_RETRIED)
+		answer_retried(client_output(s->client),
+			       m->queue_retried.count);
+	else if (m->type == MESSAGE_EXPLAINED)
+		answer_explained(client_output(s->client), &m->explained);
+	else
+		answer_reloaded(client_output(s->client), &m->reloaded);
+	finish(s);
+}
+
+/* --- the role ---------------------------------------------------------------------------- */
+
+static void listen_on(struct control *c, int fd)
+{
+	listener_free(&c->listener);
+	c->listener = listener_new(role_base(c->self), fd, on_accept, c);
+}
+
+static void take_listener(struct control *c, struct message *m)
+{
+	int fd = message_take_fd(m);
+
+	if (fd < 0)
+		return;
+	if (m->listener.service != LISTENER_CONTROL) {
+		(void)close(fd);
+		return;
+	}
+	if (c->is_started) {
+		listen_on(c, fd);
+		return;
+	}
+	fd_close(&c->waiting_fd);
+	c->waiting_fd = fd;
+}
+
+static void start(struct role_self *self, void *arg)
+{
+	struct control *c = arg;
+
+	c->self = self;
+	c->is_started = true;
+	if (c->waiting_fd >= 0)
+		listen_on(c, c->waiting_fd);
+	c->waiting_fd = -1;
+}
+
+static void on_message(struct role_self *self, struct link *from,
+		       struct message *m, void *arg)
+{
+	struct control *c = arg;
+
+	(void)self;
+	/* The link has checked that such a message may come from there. */
+	switch ((int)m->type) {
+	case MESSAGE_LISTENER:
+		take_listener(c, m);
+		break;
+	case MESSAGE_QUEUE_ENTRY:
+		take_entry(c, from, &m->queue_entry);
+		break;
+	case MESSAGE_QUEUE_LIST_END:
+		take_page_end(c, from, &m->queue_list_end);
+		break;
+	case MESSAGE_QUEUE_RETRIED:
+		take_answer(c, from, m->queue_retried.id, REQUEST_QUEUE_RETRY,
+			    m);
+		break;
+	case MESSAGE_EXPLAINED:
+		take_answer(c, from, m->explained.id, REQUEST_RESOLVE, m);
+		break;
+	case MESSAGE_RELOADED:
+		take_answer(c, from, m->reloaded.id, REQUEST_RELOAD, m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
+{
+	struct control *c = arg;
+	struct session *s;
+
+	(void)self;
+	TAILQ_FOREACH(s, &c->sessions, entry)
+		if (s->id != 0 && s->peer == peer)
+			fail(s, "who was asked is gone; try again");
+}
+
+static const struct role_program program = {
+	.role = ROLE_CONTROL,
+	.start = start,
+	.on_message = on_message,
+	.on_peer_gone = on_peer_gone,
+};
+
+int control_main(unsigned index)
+{
+	struct control c = { .waiting_fd = -1 };
+
+	json_set_alloc_funcs(mem_new, free);
+	/* jansson would open /dev/urandom for its hash: not in the cage. */
+	json_object_seed(0);
+	TAILQ_INIT(&c.sessions);
+	return role_main(&program, index, &c);
+}

@@ -1,0 +1,112 @@
+#include "control/request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static const char no_object[] = "a request is one JSON object in one line";
+static const char no_command[] = "there is no such command";
+static const char no_id[] = "the id is not 16 hexadecimal digits";
+
+static const struct {
+	const char *line;
+	const char *wrong;
+	struct request want;
+} cases[] = {
+	{ "{\"command\":\"queue_list\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_LIST } },
+	{ " {\"command\":\"reload\",\"more\":[1]}\r",
+	  NULL,
+	  { .command = REQUEST_RELOAD } },
+	{ "{\"command\":\"queue_retry\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_RETRY } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"00000000000000aF\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_RETRY, .queue_id = 0xaf } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"ffffffffffffffff\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_RETRY, .queue_id = UINT64_MAX } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"\"}", no_id, { 0 } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"0\"}", no_id, { 0 } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"xyz\"}", no_id, { 0 } },
+	{ "{\"command\":\"queue_retry\",\"id\":7}", no_id, { 0 } },
+	{ "{\"command\":\"queue_retry\",\"id\":\"00000000000000001\"}",
+	  no_id,
+	  { 0 } },
+	{ "{\"command\":\"resolve\",\"address\":\"a@\xC3\xA4.org\"}",
+	  NULL,
+	  { .command = REQUEST_RESOLVE, .address = SLICE("a@\xC3\xA4.org") } },
+	{ "{\"command\":\"resolve\"}", "the address is missing", { 0 } },
+	{ "{\"command\":\"resolve\",\"address\":\"a\\nb\"}",
+	  "this is no address",
+	  { 0 } },
+	{ "{\"command\":\"resolve\",\"address\":\"\"}",
+	  "this is no address",
+	  { 0 } },
+	{ "{\"command\":\"stop\"}", no_command, { 0 } },
+	{ "{\"command\":null}", no_command, { 0 } },
+	{ "{}", no_command, { 0 } },
+	{ "[]", no_object, { 0 } },
+	{ "", no_object, { 0 } },
+	{ "{\"command\":\"reload\"} x", no_object, { 0 } },
+	{ "{\"command\":\"\xFF\"}", no_object, { 0 } },
+	{ "GET / HTTP/1.1", no_object, { 0 } },
+};
+
+static void test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new(65536);
+		struct request r = { .queue_id = 99 };
+		const char *wrong =
+			request_parse(slice_of(cases[i].line), a, &r);
+
+		print_message("%s\n", cases[i].line);
+		if (cases[i].wrong != NULL) {
+			assert_non_null(wrong);
+			assert_string_equal(wrong, cases[i].wrong);
+			assert_true(r.queue_id == 99);
+		} else {
+			assert_null(wrong);
+			assert_int_equal(r.command, cases[i].want.command);
+			assert_true(r.queue_id == cases[i].want.queue_id);
+			assert_true(
+				slice_equal(r.address, cases[i].want.address));
+		}
+		arena_free(&a);
+	}
+}
+
+static void test_long_address(void **state)
+{
+	struct arena *a = arena_new(65536);
+	struct request r;
+	char line[1024] = "{\"command\":\"resolve\",\"address\":\"";
+	size_t n = strlen(line);
+
+	(void)state;
+	memset(line + n, 'a', 513);
+	(void)strcpy(line + n + 513, "\"}");
+	assert_string_equal(request_parse(slice_of(line), a, &r),
+			    "this is no address");
+	arena_free(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_long_address),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
