@@ -16,6 +16,8 @@
 enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED };
 
 struct dsn_recipient {
+	struct slice mailbox;    /* where it went when address is an alias: the
+	                         server's words are cleaned of it; may be empty */
 	struct slice address;    /* final recipient as the sender wrote it */
 	struct slice orcpt_type; /* RFC 3461 4.2; empty if none */
 	struct slice orcpt;
