@@ -1,0 +1,39 @@
+/*
+ * The culver command: what its verbs have in common. Exit status: 0 it is
+ * done; 1 it could not be, or the answer is no; 2 the command line is wrong.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include "conf/errors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CTL_DONE, CTL_FAILED, CTL_USAGE };
+
+struct ctl {
+	const char *dir;    /* -C: of the configuration */
+	const char *socket; /* -s, or NULL */
+	const char **overrides;
+	size_t override_count;
+	bool is_json;
+	char **arguments; /* after the verb */
+	size_t argument_count;
+};
+
+/* One for each verb. */
+int cmd_check_config(const struct ctl *ctl);
+int cmd_queue(const struct ctl *ctl);
+int cmd_reload(const struct ctl *ctl);
+int cmd_resolve(const struct ctl *ctl);
+
+/* Says on standard error what is wrong, after "culver: ". */
+void ctl_complain(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+/* Text of any origin for a terminal: control octets become \xHH. */
+void ctl_print(const char *text);
+/* The same, filled with spaces to columns. */
+void ctl_print_column(const char *text, size_t columns);
+
+#endif

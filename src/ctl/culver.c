@@ -1,0 +1,130 @@
+/* The culver command: options, and which verb is meant. */
+#include "ctl/ctl.h"
+
+#include "base/mem.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: culver [OPTION...] COMMAND\n"
+	"\n"
+	"  check-config        say what is wrong with the configuration\n"
+	"  queue [list]        list the mail that waits\n"
+	"  queue retry [ID]    try to deliver it now: all, or one message\n"
+	"  resolve ADDRESS     say where mail for an address goes, and why\n"
+	"  reload              make the daemon read its configuration again\n"
+	"  version             say which version this is\n"
+	"  help                say this\n"
+	"\n"
+	"  -C DIR              the configuration, " CULVER_SYSCONFDIR "\n"
+	"  -o NAME=VALUE       a setting that holds instead of the file's\n"
+	"  -s SOCKET           the daemon's control socket\n"
+	"  --json              answer in JSON, an object a line\n";
+
+static int cmd_help(const struct ctl *ctl)
+{
+	(void)ctl;
+	return fputs(help, stdout) == EOF ? CTL_FAILED : CTL_DONE;
+}
+
+static int cmd_version(const struct ctl *ctl)
+{
+	if (ctl->is_json)
+		(void)printf("{\"version\":\"%s\"}\n", PACKAGE_VERSION);
+	else
+		(void)printf("culver %s\n", PACKAGE_VERSION);
+	return CTL_DONE;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct ctl *ctl);
+	size_t arguments_min, arguments_max;
+} verbs[] = {
+	{ "check-config", cmd_check_config, 0, 0 },
+	{ "help", cmd_help, 0, 0 },
+	{ "queue", cmd_queue, 0, 2 },
+	{ "reload", cmd_reload, 0, 0 },
+	{ "resolve", cmd_resolve, 1, 1 },
+	{ "version", cmd_version, 0, 0 },
+};
+
+static int run_verb(const struct ctl *ctl, const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, name) != 0)
+			continue;
+		if (ctl->argument_count >= verbs[i].arguments_min &&
+		    ctl->argument_count <= verbs[i].arguments_max)
+			return verbs[i].run(ctl);
+		ctl_complain("%s takes %s; see \"culver help\"", name,
+			     ctl->argument_count < verbs[i].arguments_min
+				     ? "one argument more"
+				     : "fewer arguments");
+		return CTL_USAGE;
+	}
+	ctl_complain("there is no command \"%s\"; see \"culver help\"", name);
+	return CTL_USAGE;
+}
+
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_VERSION };
+
+/* Returns the verb; NULL when the command line is wrong. */
+static const char *read_options(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *verb = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "C:o:s:", long_options, NULL)) !=
+	       -1) {
+		if (c == 'C')
+			ctl->dir = optarg;
+		else if (c == 's')
+			ctl->socket = optarg;
+		else if (c == 'o')
+			ctl->overrides[ctl->override_count++] = optarg;
+		else if (c == OPTION_JSON)
+			ctl->is_json = true;
+		else if (c == OPTION_HELP)
+			verb = "help";
+		else if (c == OPTION_VERSION)
+			verb = "version";
+		else
+			return NULL; /* getopt has complained */
+	}
+	if (verb != NULL)
+		return verb;
+	if (optind == argc) {
+		(void)fputs(help, stderr);
+		return NULL;
+	}
+	ctl->arguments = argv + optind + 1;
+	ctl->argument_count = (size_t)(argc - optind - 1);
+	return argv[optind];
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = { .dir = CULVER_SYSCONFDIR };
+	const char *verb;
+	int status = CTL_USAGE;
+
+	ctl.overrides = mem_array((size_t)argc + 1, sizeof(*ctl.overrides));
+	verb = read_options(&ctl, argc, argv);
+	if (verb != NULL)
+		status = run_verb(&ctl, verb);
+	mem_free(&ctl.overrides);
+	if (fflush(stdout) != 0 && status == CTL_DONE) {
+		ctl_complain("cannot write the answer");
+		status = CTL_FAILED;
+	}
+	return status;
+}
