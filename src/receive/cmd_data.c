@@ -1,0 +1,184 @@
+/* DATA and BDAT: RFC 5321 4.1.1.4, RFC 3030. What becomes of a message. */
+#include "receive/session-private.h"
+
+#include "base/clock.h"
+
+/* --- DATA -------------------------------------------------------------------------- */
+
+void cmd_data(struct session *s, struct slice args)
+{
+	(void)args;
+	data_reader_init_dot(&s->tx->data, s->server->conf->message_size_limit);
+	body_begin(s);
+	session_enter(s, ST_DATA);
+	session_reply(s, &REPLY_START_DATA);
+}
+
+enum step data_step(struct session *s)
+{
+	if (!body_feed(s))
+		return STEP_WAIT;
+	session_enter(s, ST_COMPLETE);
+	return STEP_NEXT;
+}
+
+/* --- BDAT -------------------------------------------------------------------------- */
+
+static void end_chunk(struct session *s)
+{
+	struct transaction *t = s->tx;
+
+	if (t->is_last_chunk)
+		data_reader_finish_chunks(&t->data);
+	if (t->is_last_chunk || body_fault(t) != NULL) {
+		session_enter(s, ST_COMPLETE);
+	} else {
+		session_enter(s, ST_CHUNKS);
+		session_reply(s, &REPLY_OK);
+	}
+}
+
+enum step chunk_step(struct session *s)
+{
+	if (!body_feed(s))
+		return STEP_WAIT;
+	end_chunk(s);
+	return STEP_NEXT;
+}
+
+static void begin_chunk(struct session *s, uint64_t octets, bool is_last)
+{
+	struct transaction *t = s->tx;
+
+	if (s->state == ST_RCPT) {
+		data_reader_init_chunked(&t->data,
+					 s->server->conf->message_size_limit);
+		body_begin(s);
+	}
+	t->is_last_chunk = is_last;
+	data_reader_begin_chunk(&t->data, octets);
+	session_enter(s, ST_CHUNK);
+	if (octets == 0)
+		end_chunk(s);
+}
+
+/* RFC 3030 2: the octets come whether we want them or not. */
+static void eat_chunk(struct session *s, uint64_t octets)
+{
+	session_refuse(s, session_out_of_order(s, VERB_BDAT));
+	if (s->state == ST_CLOSING)
+		return;
+	s->eat_octets = octets;
+	s->state_after = s->state;
+	session_enter(s, ST_EAT);
+}
+
+enum step eat_step(struct session *s)
+{
+	struct evbuffer *in = stream_input(s->stream);
+	size_t have = evbuffer_get_length(in);
+	size_t n = have < s->eat_octets ? have : (size_t)s->eat_octets;
+
+	(void)evbuffer_drain(in, n);
+	s->eat_octets -= n;
+	s->rate_octets += n;
+	if (s->eat_octets > 0)
+		return STEP_WAIT;
+	session_enter(s, s->state_after);
+	return STEP_NEXT;
+}
+
+void cmd_bdat(struct session *s, struct slice args)
+{
+	struct reply lost = REPLY_SYNTAX;
+	uint64_t octets;
+	bool is_last;
+
+	lost.close = true; /* nobody knows where the next command begins */
+	if (!command_parse_bdat(args, &octets, &is_last))
+		session_refuse(s, &lost);
+	else if (s->state == ST_RCPT || s->state == ST_CHUNKS)
+		begin_chunk(s, octets, is_last);
+	else
+		eat_chunk(s, octets);
+}
+
+/* --- the whole message --------------------------------------------------------------- */
+
+static void log_accepted(const struct session *s, const struct reply *r)
+{
+	const struct transaction *t = s->tx;
+
+	LOG(LOG_INFO, &t->log, "accepted", log_text("from", t->reverse_path),
+	    log_text("to", t->recipients[0].original),
+	    log_number("recipients", t->recipient_count),
+	    log_number("size", t->data.octets),
+	    log_text("tls", stream_tls_version(s->stream)),
+	    log_string("login", s->login), log_string("peer", s->peer_ip),
+	    log_number("ms", clock_monotonic_ms() - t->began_ms),
+	    log_text("reply", r->text));
+}
+
+static void on_reply(const struct reply *reply, void *arg)
+{
+	struct session *s = arg;
+
+	s->tx->handover = NULL;
+	session_op_done(s);
+	if (reply_is_positive(reply)) {
+		log_accepted(s, reply);
+		session_reply(s, reply);
+	} else {
+		session_pass_refusal(s, reply);
+	}
+	session_end_transaction(s);
+	session_run(s);
+}
+
+static void hand_over(struct session *s)
+{
+	struct transaction *t = s->tx;
+	const struct handover_request request = {
+		.trace = t->trace,
+		.reverse_path = t->reverse_path,
+		.mail = t->mail,
+		.login = slice_of(s->login),
+		.recipients = t->recipients,
+		.recipient_count = t->recipient_count,
+		.queue_only = t->is_from_sieve,
+	};
+
+	s->op = OP_HANDOVER;
+	t->handover = handover_start(s->server->handovers, &request,
+				     &t->content, on_reply, s);
+}
+
+static void refuse_message(struct session *s, const struct reply *r)
+{
+	session_refuse(s, r);
+	session_end_transaction(s);
+}
+
+enum step complete_step(struct session *s)
+{
+	const struct reply *fault = body_fault(s->tx);
+
+	if (fault != NULL) {
+		refuse_message(s, fault);
+		return STEP_NEXT;
+	}
+	switch (body_end(s)) {
+	case CONTENT_WAITING:
+		break; /* it calls */
+	case CONTENT_OPEN:
+		hand_over(s);
+		break;
+	case CONTENT_NO_ROOM:
+		refuse_message(s, &REPLY_NO_ROOM);
+		break;
+	case CONTENT_BROKEN:
+		refuse_message(s, &REPLY_INTERNAL);
+		break;
+	}
+	return STEP_NEXT;
+}

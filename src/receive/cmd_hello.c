@@ -1,0 +1,78 @@
+/* EHLO and HELO: RFC 5321 4.1.1.1. */
+#include "receive/session-private.h"
+
+#include "base/mem.h"
+
+/* RFC 4954 4: only where it can be used. */
+static struct slice auth_line(const struct session *s, struct arena *a)
+{
+	struct slice parts[] = { S("\nAUTH "), { .n = 0 } };
+
+	if (!session_is_submission(s) || !stream_is_tls(s->stream) ||
+	    !login_client_is_ready(s->server->logins))
+		return (struct slice){ .n = 0 };
+	parts[1] = login_client_mechanisms(s->server->logins, true);
+	if (parts[1].n == 0)
+		return parts[1];
+	return arena_join(a, parts, 2);
+}
+
+static struct slice starttls_line(const struct session *s)
+{
+	if (stream_is_tls(s->stream) || tls_server_count(s->server->tls) == 0)
+		return (struct slice){ .n = 0 };
+	return S("\nSTARTTLS");
+}
+
+static struct slice ehlo_text(const struct session *s, struct arena *a)
+{
+	const struct conf *conf = s->server->conf;
+	const struct slice parts[] = {
+		slice_of(conf->hostname),
+		S("\nPIPELINING\n8BITMIME\nSMTPUTF8\nCHUNKING"
+		  "\nENHANCEDSTATUSCODES\nDSN"),
+		arena_format(a, "\nSIZE %ju\nLIMITS RCPTMAX=%ju",
+			     (uintmax_t)conf->message_size_limit,
+			     (uintmax_t)conf->recipient_limit),
+		starttls_line(s),
+		auth_line(s, a),
+	};
+
+	return arena_join(a, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+/* Returns false, with the refusal said, if name is none. */
+static bool take_hello(struct session *s, struct slice name)
+{
+	if (!command_is_hello_name(name)) {
+		session_refuse(s, &REPLY_SYNTAX);
+		return false;
+	}
+	mem_free(&s->hello);
+	s->hello = mem_string(arena_string(s->server->scratch, name));
+	session_forget_transaction(s);
+	session_enter(s, ST_READY);
+	return true;
+}
+
+void cmd_ehlo(struct session *s, struct slice args)
+{
+	struct reply r = { .code = 250 };
+
+	if (!take_hello(s, args))
+		return;
+	s->is_esmtp = true;
+	r.text = ehlo_text(s, s->server->scratch);
+	session_reply(s, &r);
+}
+
+void cmd_helo(struct session *s, struct slice args)
+{
+	struct reply r = { .code = 250,
+			   .text = slice_of(s->server->conf->hostname) };
+
+	if (!take_hello(s, args))
+		return;
+	s->is_esmtp = false;
+	session_reply(s, &r);
+}

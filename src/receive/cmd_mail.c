@@ -1,0 +1,73 @@
+/* MAIL: RFC 5321 4.1.1.2, RFC 1870, RFC 6409 4. */
+#include "receive/session-private.h"
+
+static const struct reply *path_refusal(int error)
+{
+	return error == ADDRESS_DOMAIN ? &REPLY_BAD_SENDER_DOMAIN
+				       : &REPLY_BAD_SENDER_SYNTAX;
+}
+
+/* RFC 6409 4.2: users' domains are complete, or our own. */
+static bool is_domain_complete(const struct session *s, const struct address *a)
+{
+	return !session_is_submission(s) || address_is_null(a) ||
+	       slice_find(a->domain, '.') < a->domain.n ||
+	       domains_is_local(s->server->domains, a->domain);
+}
+
+static const struct reply *check_sender(const struct session *s,
+					const struct address *a,
+					const struct mail_params *mail)
+{
+	if (!address_is_null(a) && a->domain.n == 0)
+		return &REPLY_BAD_SENDER_SYNTAX;
+	if (!is_domain_complete(s, a))
+		return &REPLY_BAD_SENDER_DOMAIN;
+	if (a->is_utf8 && !mail->is_smtputf8)
+		return &REPLY_NEEDS_SMTPUTF8;
+	if (mail->size > s->server->conf->message_size_limit)
+		return &REPLY_TOO_BIG;
+	if (!s->server->has_room)
+		return &REPLY_NO_ROOM;
+	return NULL;
+}
+
+/* Reads args into the transaction. Returns NULL or the refusal. */
+static const struct reply *parse(struct session *s, struct slice args)
+{
+	struct transaction *t = s->tx;
+	const struct reply *refusal;
+	struct address sender;
+	struct slice rest;
+	int error;
+
+	if (!command_strip_keyword(args, S("FROM:"), &rest))
+		return &REPLY_SYNTAX;
+	error = address_parse_path(rest, t->arena, &sender, &rest);
+	if (error != 0)
+		return path_refusal(error);
+	t->reverse_path = address_format(&sender, t->arena);
+	refusal = params_parse_mail(rest, t->arena, &t->mail);
+	if (refusal != NULL)
+		return refusal;
+	return check_sender(s, &sender, &t->mail);
+}
+
+void cmd_mail(struct session *s, struct slice args)
+{
+	const struct reply *refusal;
+
+	if (session_is_submission(s) && s->login == NULL) {
+		session_refuse(s, &REPLY_NEED_AUTH);
+		return;
+	}
+	session_begin_transaction(s);
+	refusal = parse(s, args);
+	if (refusal != NULL) {
+		session_refuse(s, refusal);
+		transaction_free(&s->tx);
+	} else {
+		session_enter(s, ST_MAIL);
+		session_reply(s, &REPLY_SENDER_OK);
+	}
+}

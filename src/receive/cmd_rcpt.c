@@ -1,0 +1,130 @@
+/* RCPT: RFC 5321 4.1.1.3. Dovecot is asked before it is answered. */
+#include "receive/session-private.h"
+
+static const struct reply *path_refusal(int error)
+{
+	return error == ADDRESS_DOMAIN ? &REPLY_BAD_RECIPIENT_DOMAIN
+				       : &REPLY_BAD_RECIPIENT_SYNTAX;
+}
+
+/* RFC 5321 4.5.3.1.10. Who guesses names behind a good one is told the same:
+ * a client with real recipients comes back for the rest. */
+static bool is_full(const struct session *s)
+{
+	const struct conf *conf = s->server->conf;
+
+	return s->tx->recipient_count >= conf->recipient_limit ||
+	       s->errors >= conf->error_limit;
+}
+
+/* Reads args into t->asked and t->pending. Returns NULL or the refusal. */
+static const struct reply *parse(struct transaction *t, struct slice args)
+{
+	const struct reply *refusal;
+	struct slice rest;
+	int error;
+
+	if (!command_strip_keyword(args, S("TO:"), &rest))
+		return &REPLY_SYNTAX;
+	error = address_parse_path(rest, t->arena, &t->asked, &rest);
+	if (error != 0)
+		return path_refusal(error);
+	t->pending.original = address_format(&t->asked, t->arena);
+	refusal = params_parse_rcpt(rest, t->arena, &t->pending.dsn);
+	if (refusal != NULL)
+		return refusal;
+	if (address_is_null(&t->asked))
+		return &REPLY_BAD_RECIPIENT_SYNTAX;
+	if (address_is_literal(&t->asked))
+		return &REPLY_NO_LITERALS;
+	if (t->asked.is_utf8 && !t->mail.is_smtputf8)
+		return &REPLY_NEEDS_SMTPUTF8;
+	return NULL;
+}
+
+/* RFC 6531 3.6: no mailbox of ours is told later that it cannot be. */
+static bool can_take(const struct session *s, struct slices mailboxes)
+{
+	if (s->server->has_lmtp_smtputf8)
+		return true;
+	for (size_t i = 0; i < mailboxes.count; i++)
+		if (slice_has_high(mailboxes.items[i]))
+			return false;
+	return true;
+}
+
+static const struct reply *take(struct session *s, struct slices mailboxes)
+{
+	if (!can_take(s, mailboxes))
+		return &REPLY_NEEDS_ASCII_RECIPIENT;
+	if (!transaction_add_recipient(s->tx, mailboxes))
+		return &REPLY_TOO_MANY_RECIPIENTS;
+	return NULL;
+}
+
+static const struct reply *no_user(const struct session *s)
+{
+	/* Dovecot knows no such names because it takes none. */
+	if (slice_has_high(s->tx->asked.local) && !s->server->has_lmtp_smtputf8)
+		return &REPLY_NEEDS_ASCII_RECIPIENT;
+	return &REPLY_NO_SUCH_USER;
+}
+
+static const struct reply *not_local(const struct session *s)
+{
+	/* An address of ours that leads elsewhere is no relaying. */
+	if (s->login != NULL ||
+	    domains_is_local(s->server->domains, s->tx->asked.domain))
+		return &REPLY_NO_OUTBOUND_YET;
+	return &REPLY_RELAY_DENIED;
+}
+
+/* Returns NULL if the recipient was taken, or the refusal. */
+static const struct reply *verdict(struct session *s,
+				   const struct resolve_answer *answer)
+{
+	switch (answer->result) {
+	case RESOLVE_MAILBOXES:
+		return take(s, answer->mailboxes);
+	case RESOLVE_NO_USER:
+		return no_user(s);
+	case RESOLVE_TRY_LATER:
+		return &REPLY_LOOKUP_FAILED;
+	case RESOLVE_NOT_LOCAL:
+		return not_local(s);
+	}
+	return &REPLY_INTERNAL;
+}
+
+static void on_answer(const struct resolve_answer *answer, void *arg)
+{
+	struct session *s = arg;
+	const struct reply *refusal;
+
+	s->tx->resolution = NULL;
+	session_op_done(s);
+	refusal = verdict(s, answer);
+	arena_clear(s->server->scratch);
+	if (refusal != NULL) {
+		session_refuse(s, refusal);
+	} else {
+		session_enter(s, ST_RCPT);
+		session_reply(s, &REPLY_RECIPIENT_OK);
+	}
+	session_run(s);
+}
+
+void cmd_rcpt(struct session *s, struct slice args)
+{
+	const struct reply *refusal;
+
+	s->tx->pending = (struct handover_recipient){ .original = { .n = 0 } };
+	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s->tx, args);
+	if (refusal != NULL) {
+		session_refuse(s, refusal);
+		return;
+	}
+	s->op = OP_RESOLVE;
+	s->tx->resolution = resolve_start(s->server->resolver, &s->tx->asked,
+					  false, on_answer, s);
+}

@@ -1,0 +1,301 @@
+#include "receive/receive.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proc/role.h"
+#include "receive/clients.h"
+#include "receive/generation.h"
+#include "receive/questions.h"
+
+#include <string.h>
+
+enum {
+	SCRATCH_OCTETS = 1 << 20, /* a tripwire */
+	DRAIN_STEP_MS = 50,
+	LAST_WORDS_MS = 500, /* before the end of a drain's time */
+};
+
+/* One of Dovecot's sockets, and whether we have said that it is away. */
+struct dovecot_socket {
+	struct receive *receive;
+	const char *name;
+	enum socket_kind kind;
+	int error;
+};
+
+struct receive {
+	struct role_self *self;
+	struct server server;
+	struct clients *clients;
+	struct questions *questions;
+	struct userdb_client *users;
+	struct dovecot_socket logins_socket, users_socket;
+
+	struct domains *domains; /* in use */
+	struct tls_server *tls;
+	struct generation *next; /* between BEGIN and COMMIT */
+
+	struct event *drain;
+	uint64_t drain_ms; /* the end of its time */
+	bool is_shut;
+};
+
+/* --- Dovecot's sockets ----------------------------------------------------------- */
+
+static void log_socket(struct dovecot_socket *d, int error, struct slice where)
+{
+	if (error == d->error)
+		return;
+	d->error = error;
+	if (error == 0)
+		LOG(LOG_INFO, NULL, "Dovecot's socket is back",
+		    log_string("kind", d->name), log_text("path", where));
+	else
+		LOG(LOG_WARNING, NULL, "Dovecot's socket cannot be reached",
+		    log_string("kind", d->name), log_text("path", where),
+		    log_string("error", strerrordesc_np(-error)));
+}
+
+static void on_socket(int fd, int error, struct slice where, void *arg)
+{
+	struct dovecot_socket *d = arg;
+
+	log_socket(d, error, where);
+	if (d->kind == SOCKET_AUTH_CLIENT)
+		login_client_connected(d->receive->server.logins, fd, error);
+	else
+		userdb_client_connected(d->receive->users, fd, error);
+}
+
+static void want_socket(void *arg)
+{
+	struct dovecot_socket *d = arg;
+
+	role_want_socket(d->receive->self, d->kind, on_socket, d);
+}
+
+/* What messages before start() need already. */
+static struct receive *ready(struct role_self *self, void *arg)
+{
+	struct receive *r = arg;
+
+	if (r->self != NULL)
+		return r;
+	r->self = self;
+	r->server.base = role_base(self);
+	r->server.scratch = arena_new(SCRATCH_OCTETS);
+	TAILQ_INIT(&r->server.sessions);
+	r->server.spool = spooler_new(self);
+	r->server.handovers = handovers_new(self);
+	r->clients = clients_new(&r->server);
+	r->logins_socket = (struct dovecot_socket){
+		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT
+	};
+	r->users_socket = (struct dovecot_socket){ .receive = r,
+						   .name = "users",
+						   .kind = SOCKET_AUTH_USERDB };
+	return r;
+}
+
+/* --- configuration ------------------------------------------------------------------ */
+
+static void on_conf_part(struct role_self *self, struct message *m, void *arg)
+{
+	struct receive *r = ready(self, arg);
+
+	if (m->type == MESSAGE_CONF_BEGIN) {
+		generation_free(&r->next);
+		r->next = generation_new();
+	} else if (r->next != NULL) {
+		generation_add(r->next, m);
+	}
+}
+
+static void use(struct receive *r, const struct conf *conf)
+{
+	r->server.conf = conf;
+	r->server.domains = r->domains;
+	r->server.tls = r->tls;
+	if (r->server.resolver != NULL)
+		resolver_use(r->server.resolver, conf, r->domains);
+}
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	struct receive *r = ready(self, arg);
+	struct domains *old_domains = NULL;
+	struct tls_server *old_tls = NULL;
+	struct domains *domains;
+	struct tls_server *tls;
+
+	if (r->next != NULL &&
+	    generation_read(r->next, role_conf(self), &domains, &tls)) {
+		old_domains = r->domains;
+		old_tls = r->tls;
+		r->domains = domains;
+		r->tls = tls;
+	}
+	generation_free(&r->next);
+	use(r, role_conf(self));
+	domains_free(&old_domains);
+	tls_server_free(&old_tls);
+}
+
+/* --- other roles ----------------------------------------------------------------------- */
+
+static void open_census(struct receive *r, struct message *m)
+{
+	int error;
+
+	if (r->server.census != NULL || m->fd < 0)
+		return; /* it comes again with each configuration */
+	error = census_open(m->fd, m->census.rows, m->census.row,
+			    m->census.hash_key, &r->server.census);
+	if (error != 0)
+		LOG(LOG_ERROR, NULL, "connections cannot be counted",
+		    log_string("error", strerrordesc_np(-error)));
+}
+
+static void on_message(struct role_self *self, struct link *from,
+		       struct message *m, void *arg)
+{
+	struct receive *r = ready(self, arg);
+
+	switch ((int)m->type) {
+	case MESSAGE_LISTENER:
+		if (m->fd >= 0)
+			clients_listen(
+				r->clients,
+				(enum listener_service)m->listener.service,
+				message_take_fd(m), m->listener.is_first);
+		break;
+	case MESSAGE_CENSUS:
+		open_census(r, m);
+		break;
+	case MESSAGE_ROOM:
+		r->server.has_room = m->room.has_room;
+		break;
+	case MESSAGE_LMTP_FEATURES:
+		r->server.has_lmtp_smtputf8 = m->lmtp_features.has_smtputf8;
+		break;
+	case MESSAGE_SPOOL:
+		spooler_on_spool(r->server.spool, m);
+		break;
+	case MESSAGE_DELIVER_RESULT:
+	case MESSAGE_ENQUEUED:
+		handovers_on_message(r->server.handovers, m);
+		break;
+	case MESSAGE_EXPLAIN:
+	case MESSAGE_RESOLVE:
+		if (r->questions != NULL)
+			questions_ask(r->questions, from, m);
+		break;
+	default: /* what link.c lets through is listed above */
+		break;
+	}
+}
+
+static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
+{
+	struct receive *r = ready(self, arg);
+
+	if (r->questions != NULL)
+		questions_on_peer_gone(r->questions, peer);
+	if (link_peer(peer) == ROLE_DELIVER) {
+		handovers_on_deliver_gone(r->server.handovers);
+	} else if (link_peer(peer) == ROLE_QUEUE) {
+		spooler_on_queue_gone(r->server.spool);
+		handovers_on_queue_gone(r->server.handovers);
+	}
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static bool is_drained(const struct receive *r)
+{
+	return r->server.session_count == 0 &&
+	       handovers_waiting(r->server.handovers) == 0 &&
+	       handovers_detached(r->server.handovers) == 0;
+}
+
+static void on_drain_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct receive *r = arg;
+	uint64_t now_ms = clock_monotonic_ms();
+
+	(void)fd;
+	(void)what;
+	if (is_drained(r) || now_ms >= r->drain_ms) {
+		role_exit(r->self);
+	} else if (!r->is_shut && now_ms + LAST_WORDS_MS >= r->drain_ms) {
+		r->is_shut = true;
+		clients_shut(r->clients);
+	}
+}
+
+static void on_drain(struct role_self *self, unsigned timeout_ms, void *arg)
+{
+	const struct timeval step = { .tv_usec = DRAIN_STEP_MS * 1000L };
+	struct receive *r = arg;
+
+	if (r->drain != NULL)
+		return;
+	r->drain_ms = clock_monotonic_ms() + timeout_ms;
+	r->drain = event_new(role_base(self), -1, EV_PERSIST, on_drain_step, r);
+	(void)event_add(r->drain, &step);
+	clients_drain(r->clients);
+}
+
+/* --- the beginning ------------------------------------------------------------------------- */
+
+static void start(struct role_self *self, void *arg)
+{
+	struct receive *r = arg;
+	struct server *s = &r->server;
+
+	s->logins = login_client_new(s->base, want_socket, &r->logins_socket);
+	r->users = userdb_client_new(s->base, want_socket, &r->users_socket);
+	s->resolver = resolver_new(s->base, r->users);
+	r->questions = questions_new(self, s->resolver);
+	use(r, role_conf(self));
+	clients_start(r->clients);
+}
+static void receive_done(struct receive *r)
+{
+	if (r->self == NULL)
+		return;
+	clients_free(&r->clients);
+	questions_free(&r->questions);
+	resolver_free(&r->server.resolver);
+	handovers_free(&r->server.handovers);
+	spooler_free(&r->server.spool);
+	login_client_free(&r->server.logins);
+	userdb_client_free(&r->users);
+	generation_free(&r->next);
+	domains_free(&r->domains);
+	tls_server_free(&r->tls);
+	census_free(&r->server.census);
+	arena_free(&r->server.scratch);
+	if (r->drain != NULL)
+		event_free(r->drain);
+}
+
+int receive_main(unsigned index)
+{
+	static const struct role_program program = {
+		.role = ROLE_RECEIVE,
+		.start = start,
+		.on_message = on_message,
+		.on_peer_gone = on_peer_gone,
+		.on_conf = on_conf,
+		.on_conf_part = on_conf_part,
+		.on_drain = on_drain,
+	};
+	struct receive *r = mem_new(sizeof(*r));
+	int status = role_main(&program, index, r);
+
+	receive_done(r);
+	mem_free(&r);
+	return status;
+}

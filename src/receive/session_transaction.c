@@ -1,0 +1,29 @@
+#include "receive/session-private.h"
+
+#include "base/clock.h"
+
+void session_begin_transaction(struct session *s)
+{
+	struct slice trace = arena_format(s->server->scratch, "%.*s.%u",
+					  (int)sizeof(s->trace), s->trace,
+					  ++s->transaction_count);
+
+	s->tx = transaction_new(trace, clock_monotonic_ms());
+}
+
+void session_forget_transaction(struct session *s)
+{
+	transaction_free(&s->tx);
+	if (s->state != ST_GREETED)
+		session_enter(s, ST_READY);
+}
+
+void session_end_transaction(struct session *s)
+{
+	transaction_free(&s->tx);
+	if (s->state == ST_CLOSING || s->state == ST_OVER)
+		return;
+	session_enter(s, ST_READY);
+	if (s->errors >= s->server->conf->error_limit)
+		session_reply(s, &REPLY_TOO_MANY_ERRORS);
+}

@@ -1,0 +1,65 @@
+#include "receive/transaction.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* A tripwire: recipients, errors and mailboxes are bounded before. */
+enum { TRANSACTION_ARENA_OCTETS = 128 << 20 };
+
+struct transaction *transaction_new(struct slice trace, uint64_t now_ms)
+{
+	struct transaction *t = mem_new(sizeof(*t));
+
+	t->arena = arena_new(TRANSACTION_ARENA_OCTETS);
+	t->trace = arena_copy(t->arena, trace);
+	t->log = (struct log_ctx){ .key = "trace", .value = t->trace };
+	t->began_ms = now_ms;
+	return t;
+}
+
+void transaction_free(struct transaction **transaction)
+{
+	struct transaction *t = *transaction;
+
+	if (t == NULL)
+		return;
+	resolve_cancel(&t->resolution);
+	if (t->handover != NULL)
+		handover_abandon(&t->handover);
+	content_free(&t->content);
+	if (t->held != NULL)
+		evbuffer_free(t->held);
+	arena_free(&t->arena);
+	mem_free(transaction);
+}
+
+static void make_room(struct transaction *t)
+{
+	size_t room = t->recipient_room > 0 ? t->recipient_room * 2 : 1;
+	struct handover_recipient *more;
+
+	if (t->recipient_count < t->recipient_room)
+		return;
+	more = arena_array(t->arena, room, sizeof(*more));
+	if (t->recipient_count > 0)
+		memcpy(more, t->recipients, t->recipient_count * sizeof(*more));
+	t->recipients = more;
+	t->recipient_room = room;
+}
+
+bool transaction_add_recipient(struct transaction *t, struct slices mailboxes)
+{
+	struct slice *copies;
+
+	if (mailboxes.count > TRANSACTION_MAILBOXES - t->mailbox_count)
+		return false;
+	copies = arena_array(t->arena, mailboxes.count, sizeof(*copies));
+	for (size_t i = 0; i < mailboxes.count; i++)
+		copies[i] = arena_copy(t->arena, mailboxes.items[i]);
+	t->pending.mailboxes = (struct slices){ copies, mailboxes.count };
+	t->mailbox_count += mailboxes.count;
+	make_room(t);
+	t->recipients[t->recipient_count++] = t->pending;
+	return true;
+}

@@ -1,0 +1,66 @@
+/*
+ * One mail transaction, RFC 5321 3.3: from MAIL to the reply after the
+ * content. Everything of it dies with it.
+ */
+#ifndef RECEIVE_TRANSACTION_H
+#define RECEIVE_TRANSACTION_H
+
+#include "base/log.h"
+#include "mail/header.h"
+#include "receive/content.h"
+#include "receive/handover.h"
+#include "receive/resolve.h"
+#include "smtp/data.h"
+
+#include <event2/buffer.h>
+
+enum {
+	/* What ENQUEUE can carry. */
+	TRANSACTION_MAILBOXES = WIRE_LIST,
+};
+
+struct transaction {
+	struct arena *arena;
+	struct slice trace; /* ID.N */
+	struct log_ctx log;
+	uint64_t began_ms;
+
+	struct slice reverse_path; /* as address_format() writes it */
+	struct mail_params mail;
+
+	/* The RCPT being resolved. */
+	struct address asked;
+	struct handover_recipient pending;
+	struct resolution *resolution;
+
+	struct handover_recipient *recipients;
+	size_t recipient_count;
+	size_t recipient_room;
+	size_t mailbox_count; /* of all recipients */
+
+	/* The content: body.c. */
+	struct data_reader data;
+	struct header_watch header;
+	struct content *content;
+	struct evbuffer *held;     /* what content does not take now; or NULL */
+	const struct reply *fault; /* the first; it is still read to its end */
+	bool adds_fields;          /* submission: Date, Message-ID */
+	bool is_at_line_start;     /* of what was put */
+	bool watches_sieve;        /* the client may be our own Dovecot */
+	bool is_from_sieve;
+	uint8_t sieve_matched;
+	bool is_last_chunk;
+
+	struct handover *handover;
+};
+
+/* trace is copied. */
+struct transaction *transaction_new(struct slice trace, uint64_t now_ms);
+/* Cancels what is under way. */
+void transaction_free(struct transaction **transaction);
+
+/* Makes the pending recipient one of the transaction's. Returns false when its
+ * mailboxes are too many for one message. */
+bool transaction_add_recipient(struct transaction *t, struct slices mailboxes);
+
+#endif
