@@ -116,15 +116,25 @@ void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
 	push(b, op);
 }
 
+static bool are_paths(struct slices mailboxes)
+{
+	for (size_t i = 0; i < mailboxes.count; i++)
+		if (mailboxes.items[i].n == 0 ||
+		    mailboxes.items[i].n > ENQUEUE_PATH_OCTETS)
+			return false;
+	return true;
+}
+
 void batch_resolved(struct batch *b, uint64_t row, const struct msg_resolved *m)
 {
 	struct op *op = op_new(OP_RESOLVED, NULL, 0);
 
 	op->row = row;
-	op->resolved.result = m->result <= RESOLVE_NOT_LOCAL
-				      ? (enum resolve_result)m->result
-				      : RESOLVE_TRY_LATER;
-	op_copy_mailboxes(op, m->mailboxes);
+	op->resolved.result = RESOLVE_TRY_LATER;
+	if (m->result <= RESOLVE_NOT_LOCAL && are_paths(m->mailboxes)) {
+		op->resolved.result = (enum resolve_result)m->result;
+		op_copy_mailboxes(op, m->mailboxes);
+	}
 	push(b, op);
 }
 
@@ -239,12 +249,11 @@ static void finish(struct batch *b, struct op *op)
 	pop(b, op);
 }
 
-static void finish_all(struct batch *b)
+/* The ops of the transaction that has just held. */
+static void finish_first(struct batch *b, size_t count)
 {
-	struct op *op, *next;
-
-	TAILQ_FOREACH_SAFE(op, &b->ops, entry, next)
-		finish(b, op);
+	while (count-- > 0)
+		finish(b, TAILQ_FIRST(&b->ops));
 }
 
 static void fail_enqueues(struct batch *b, int error)
@@ -261,15 +270,21 @@ static void fail_enqueues(struct batch *b, int error)
 
 /* --- the transaction ---------------------------------------------------------------- */
 
-static int apply_all(struct batch *b, struct turn *t)
+/* Applies as many ops as a transaction may have. */
+static int apply_first(struct batch *b, struct turn *t, size_t *ret_count)
 {
 	struct op *op;
 
+	*ret_count = 0;
 	TAILQ_FOREACH(op, &b->ops, entry) {
-		int r = op_apply(op, t);
+		int r;
 
+		if (*ret_count == BATCH_COUNT)
+			break;
+		r = op_apply(op, t);
 		if (r < 0)
 			return r;
+		++*ret_count;
 	}
 	return reports_write(t);
 }
@@ -291,20 +306,21 @@ static void complain(struct batch *b, int error)
 static int run_once(struct batch *b)
 {
 	struct turn t;
+	size_t count = 0;
 	int r = store_begin(b->store);
 
 	turn_init(&t, b->store, b->settings, clock_wall_s());
 	if (r == 0)
-		r = apply_all(b, &t);
+		r = apply_first(b, &t, &count);
 	if (r == 0)
 		r = store_commit(b->store);
 	if (r == 0) {
 		turn_log(&t);
-		finish_all(b);
+		finish_first(b, count);
 		b->complained_ms = 0;
 	} else {
-		complain(b,
-			 r); /* before the rollback, which has its own words */
+		/* Before the rollback, which has its own words. */
+		complain(b, r);
 		store_rollback(b->store);
 	}
 	turn_done(&t);
@@ -313,20 +329,19 @@ static int run_once(struct batch *b)
 
 int batch_run(struct batch *b, int *ret_error)
 {
-	int r;
-
 	*ret_error = 0;
-	if (b->count == 0)
-		return 0;
-	r = run_once(b);
-	if (r == 0)
-		return 0;
-	*ret_error = r;
-	fail_enqueues(b, r);
-	if (b->count == 0)
-		return 0;
-	/* What frees room may pass where a new message did not. */
-	if (r == -ENOSPC)
-		store_settle(b->store);
-	return run_once(b);
+	while (b->count > 0) {
+		int r = run_once(b);
+
+		if (r == 0)
+			continue;
+		if (b->enqueues == 0)
+			return r;
+		*ret_error = r;
+		fail_enqueues(b, r);
+		/* What makes room may pass where a new message did not. */
+		if (r == -ENOSPC)
+			store_settle(b->store);
+	}
+	return 0;
 }

@@ -13,7 +13,7 @@
 #include "queue/turn.h"
 
 enum {
-	BATCH_COUNT = 256,        /* then it is full: run it */
+	BATCH_COUNT = 256,        /* of a transaction; then run it */
 	BATCH_OCTETS = 8 << 20,   /* so, too: of requests, without content */
 	BATCH_KEPT_COUNT = 16384, /* SETTLEs kept while the disk refuses them */
 };

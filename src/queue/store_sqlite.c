@@ -297,7 +297,6 @@ int store_open(const char *dir, struct store **ret_store)
 
 	s->spool_dir = -1;
 	s->content = mem_array(STORE_BLOB_OCTETS, 1);
-	(void)umask(0077);
 	r = open_dirs(s, dir, &state_dir);
 	if (r == 0)
 		r = open_database(s, dir);
