@@ -41,9 +41,11 @@ static int replay_directory(const char *path)
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		(void)snprintf(file, sizeof(file), "%s/%s", path,
-			       entry->d_name);
-		failures += replay(file);
+		if (snprintf(file, sizeof(file), "%s/%s", path,
+			     entry->d_name) < (int)sizeof(file))
+			failures += replay(file);
+		else
+			failures++;
 		seeds++;
 	}
 	if (dir != NULL)
