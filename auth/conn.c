@@ -185,15 +185,17 @@ void auth_conn_on_event(struct auth_conn *conn, auth_on_event *on_event,
 	conn->event_arg = arg;
 }
 
-static bool make_bufferevent(struct auth_conn *conn, int fd)
+/* Takes fd over, whatever becomes of it. */
+static bool take_socket(struct auth_conn *conn, int fd)
 {
-	if (evutil_make_socket_nonblocking(fd) != 0)
+	if (evutil_make_socket_nonblocking(fd) == 0)
+		conn->bev = bufferevent_socket_new(
+			conn->base, fd,
+			BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (conn->bev == NULL) {
+		fd_close(&fd);
 		return false;
-	conn->bev = bufferevent_socket_new(conn->base, fd,
-					   BEV_OPT_CLOSE_ON_FREE |
-						   BEV_OPT_DEFER_CALLBACKS);
-	if (conn->bev == NULL)
-		return false;
+	}
 	bufferevent_setcb(conn->bev, on_read, NULL, on_bev_event, conn);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, AUTH_LINE_IN_OCTETS);
 	return bufferevent_enable(conn->bev, EV_READ | EV_WRITE) == 0;
@@ -201,25 +203,18 @@ static bool make_bufferevent(struct auth_conn *conn, int fd)
 
 void auth_conn_connected(struct auth_conn *conn, int fd, int error)
 {
-	AUTO(fd_close) int owned = fd;
-
-	if (conn->state != CONN_WANTED)
-		return;
-	if (fd < 0) {
+	if (conn->state != CONN_WANTED) {
+		fd_close(&fd);
+	} else if (fd < 0) {
 		auth_conn_drop(conn, AUTH_UNREACHABLE, error_text(-error));
-		return;
-	}
-	conn->state = CONN_HELLO;
-	if (!make_bufferevent(conn, fd)) {
-		if (conn->bev != NULL)
-			owned = -1;
+	} else if (!take_socket(conn, fd)) {
 		auth_conn_drop(conn, AUTH_UNREACHABLE,
 			       "the socket cannot be used");
-		return;
+	} else {
+		conn->state = CONN_HELLO;
+		arm(conn, HANDSHAKE_MS);
+		conn->owner->on_open(conn->arg);
 	}
-	owned = -1;
-	arm(conn, HANDSHAKE_MS);
-	conn->owner->on_open(conn->arg);
 }
 
 void auth_conn_established(struct auth_conn *conn)

@@ -46,10 +46,13 @@ static void set_text(struct login_reply *reply, struct slice reason)
 	size_t out = 0;
 
 	for (size_t i = 0; i < reason.n && out < sizeof(reply->text); i++) {
-		unsigned char c = (unsigned char)reason.p[i];
+		char octet = reason.p[i];
 
-		if (c >= 32 && c != 127)
-			reply->text[out++] = c < 128 ? (char)c : '?';
+		if (slice_has_control((struct slice){ &octet, 1 }))
+			continue;
+		if (slice_has_high((struct slice){ &octet, 1 }))
+			octet = '?';
+		reply->text[out++] = octet;
 	}
 	reply->result.text = (struct slice){ reply->text, out };
 }

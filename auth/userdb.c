@@ -30,6 +30,9 @@ struct userdb_lookup {
 	void *arg;
 };
 
+/* cppcheck-suppress unusedStructMember ; the macros of queue(3) use them */
+TAILQ_HEAD(lookup_list, userdb_lookup);
+
 struct userdb_client {
 	struct event_base *base;
 	userdb_want_socket *want;
@@ -39,7 +42,7 @@ struct userdb_client {
 	uint32_t next_id;  /* only counts up: a late reply must find nobody */
 	uint32_t probe_id; /* 0 until one is sent on this connection */
 	int connection_ms, answer_ms;
-	TAILQ_HEAD(lookup_list, userdb_lookup) lookups;
+	struct lookup_list lookups;
 };
 
 static void arm(struct userdb_lookup *lookup, int after_ms)

@@ -94,8 +94,7 @@ dovecot_storage_version = 2.4.0
 """
 
 V24 = """\
-protocols {
-@L}
+protocols = @P
 auth_allow_cleartext = yes
 auth_internal_failure_delay = 0
 mail_driver = maildir
@@ -397,8 +396,7 @@ class Dovecot:
                 ("@G", grp.getgrgid(self.gid).gr_name),
                 ("@u", str(self.uid)), ("@g", str(self.gid)),
                 ("@S", self.submission_host), ("@I", str(self.imap_port)),
-                ("@P", " ".join(protocols)),
-                ("@L", "".join(f"  {name} = yes\n" for name in protocols))):
+                ("@P", " ".join(protocols))):
             text = text.replace(key, value)
         return text + self.settings
 
@@ -422,10 +420,14 @@ class Dovecot:
         if self.process is None:
             return
         deadline = time.monotonic() + timeout
-        while not is_wanted(self.lookup(user)):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"dovecot did not notice {user}")
+        while time.monotonic() < deadline:
+            try:
+                if is_wanted(self.lookup(user)):
+                    return
+            except ConnectionError:
+                pass # in the middle of a reload
             time.sleep(0.05)
+        raise TimeoutError(f"dovecot did not notice {user}")
 
     def _signal(self, name, number):
         for pid in self.processes(name):
