@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_OCTETS = 256 << 10, VALUES_MAX = 256 };
+enum { FILE_OCTETS = 256 << 10, VALUES_MAX = 256, EXTRA_MAX = 500 };
 
 struct parser {
 	struct conf *conf;
@@ -18,6 +18,8 @@ struct parser {
 	struct conf_errors *errors;
 	struct arena *arena;
 	struct scan scan;
+	const struct scan_statement **seen; /* of each setting the first */
+	bool has_blocks;
 };
 
 /* libconfuse hands nothing of ours to its error function, so this says whom
@@ -53,45 +55,55 @@ static void unknown(struct conf_errors *errors, const char *file, unsigned line,
 
 static void check_names(struct parser *p)
 {
-	const struct scan_statement **seen =
-		arena_array(p->arena, conf_count(), sizeof(*seen));
-
 	for (size_t i = 0; i < p->scan.count; i++) {
 		const struct scan_statement *s = &p->scan.statements[i];
 		const char *name = arena_string(p->arena, s->name);
 		size_t key = conf_find(name);
 
+		p->has_blocks |= s->is_block;
 		if (s->is_block)
 			conf_errors_add(p->errors, p->file, s->line, name,
 					"there is no such block; settings are "
 					"written NAME = VALUE");
 		else if (key == conf_count())
 			unknown(p->errors, p->file, s->line, name);
-		else if (seen[key] != NULL)
+		else if (p->seen[key] != NULL)
 			conf_errors_add(p->errors, p->file, s->line, name,
 					"given a second time; line %u has it "
 					"already",
-					seen[key]->line);
+					p->seen[key]->line);
 		else
-			seen[key] = s;
+			p->seen[key] = s;
 	}
 }
 
 /* Every setting is a list for libconfuse; conf_set() knows better. */
-static cfg_t *make_parser(struct arena *arena)
+static cfg_opt_t make_option(const char *name)
 {
-	size_t count = conf_count();
-	cfg_opt_t *options = arena_array(arena, count + 1, sizeof(*options));
+	const cfg_opt_t option = CFG_STR_LIST(name, NULL, CFGF_NODEFAULT);
+
+	return option;
+}
+
+/* libconfuse gets to know the names in the file, too: an unknown one, which
+ * we have named, is then no reason for it to stop. */
+static cfg_t *make_parser(struct parser *p)
+{
+	size_t extra = p->scan.count < EXTRA_MAX ? p->scan.count : EXTRA_MAX;
+	size_t count = conf_count() + extra;
+	cfg_opt_t *options = arena_array(p->arena, count + 1, sizeof(*options));
 	const cfg_opt_t end = CFG_END();
+	size_t n = 0;
 	cfg_t *cfg;
 
-	for (size_t i = 0; i < count; i++) {
-		const cfg_opt_t option =
-			CFG_STR_LIST(conf_name(i), NULL, CFGF_NODEFAULT);
-
-		options[i] = option;
+	while (n < conf_count()) {
+		options[n] = make_option(conf_name(n));
+		n++;
 	}
-	options[count] = end;
+	for (size_t i = 0; i < extra; i++)
+		options[n++] = make_option(
+			arena_string(p->arena, p->scan.statements[i].name));
+	options[n] = end;
 	cfg = cfg_init(options, CFGF_NONE);
 	if (cfg != NULL)
 		(void)cfg_set_error_function(cfg, on_error);
@@ -100,22 +112,23 @@ static cfg_t *make_parser(struct arena *arena)
 
 static void take_values(struct parser *p, cfg_t *cfg)
 {
-	for (size_t i = 0; i < p->scan.count; i++) {
-		const struct scan_statement *s = &p->scan.statements[i];
-		const char *name = arena_string(p->arena, s->name);
+	for (size_t i = 0; i < conf_count(); i++) {
+		const char *name = conf_name(i);
 		size_t count = cfg_size(cfg, name);
 		const char **values;
 
+		if (p->seen[i] == NULL)
+			continue;
 		if (count > VALUES_MAX) {
-			conf_errors_add(p->errors, p->file, s->line, name,
-					"%zu values are too many", count);
+			conf_errors_add(p->errors, p->file, p->seen[i]->line,
+					name, "%zu values are too many", count);
 			continue;
 		}
 		values = arena_array(p->arena, count + 1, sizeof(*values));
 		for (size_t j = 0; j < count; j++)
 			values[j] = cfg_getnstr(cfg, name, (unsigned)j);
-		(void)conf_set(p->conf, conf_find(name), values, count, p->file,
-			       s->line, p->errors);
+		(void)conf_set(p->conf, i, values, count, p->file,
+			       p->seen[i]->line, p->errors);
 	}
 }
 
@@ -124,10 +137,11 @@ static void parse(struct parser *p, char *text)
 	size_t before = conf_errors_count(p->errors);
 	cfg_t *cfg;
 
+	p->seen = arena_array(p->arena, conf_count(), sizeof(*p->seen));
 	check_names(p);
-	if (conf_errors_count(p->errors) > before)
+	if (p->has_blocks)
 		return;
-	cfg = make_parser(p->arena);
+	cfg = make_parser(p);
 	if (cfg == NULL) {
 		conf_errors_add(p->errors, p->file, 0, NULL, "%s",
 				strerror(ENOMEM));

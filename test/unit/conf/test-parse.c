@@ -46,6 +46,9 @@ static const struct {
 	{ "an unknown name and the nearest one", "\nworker = 3\nxyz = 1\n",
 	  "2: worker: there is no such setting; did you mean workers?\n"
 	  "3: xyz: there is no such setting; culver.conf(5) lists all\n" },
+	{ "a wrong value beside an unknown name", "xyz = 1\nworkers = 99\n",
+	  "1: xyz: there is no such setting; culver.conf(5) lists all\n"
+	  "2: workers: 99 is too much; 0 to 64\n" },
 	{ "a setting given twice", "workers = 1\nlog = stderr\nworkers = 1\n",
 	  "3: workers: given a second time; line 1 has it already\n" },
 	{ "a block we do not know",
