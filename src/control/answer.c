@@ -126,7 +126,11 @@ void answer_explained(struct evbuffer *out, const struct msg_explained *m)
 
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m)
 {
-	put_one(out, "lines", texts(m->lines));
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "taken", json_boolean(m->is_taken));
+	(void)json_object_set_new(object, "lines", texts(m->lines));
+	put(out, object);
 }
 
 void answer_error(struct evbuffer *out, const char *what)

@@ -4,7 +4,7 @@
  *   queue_list   {"entry":{...}} for each recipient, then {"total":N}
  *   queue_retry  {"retried":N}
  *   resolve      {"result":"mailboxes","steps":["...",...]}
- *   reload       {"lines":["...",...]}: what is wrong; none: it was taken
+ *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
  *   any          {"error":"..."}
  *
  * Every answer but "entry" is the last line of its request.

@@ -10,7 +10,7 @@ static bool on_reloaded(const struct ctl *ctl, json_t *line, void *arg)
 	const json_t *text;
 	size_t i;
 
-	*is_taken = json_array_size(lines) == 0;
+	*is_taken = json_is_true(json_object_get(line, "taken"));
 	if (ctl->is_json) {
 		ask_print_json(line);
 		return false;

@@ -157,6 +157,7 @@ static void reload_for(struct child *c, uint64_t id)
 	for (size_t i = 0; i < n; i++)
 		lines[i] = slice_of(conf_errors_line(errors, i));
 	m.reloaded.lines = (struct slices){ lines, n };
+	m.reloaded.is_taken = conf_errors_count(errors) == 0;
 	link_send(c->link, &m, -1);
 	mem_free(&lines);
 }

@@ -279,7 +279,7 @@ static void test_answers(void **state)
 	say(fd, "{\"command\":\"resolve\",\"address\":\"x@y\"}\n");
 	expect(fd, "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
 	say(fd, "{\"command\":\"reload\"}\n");
-	expect(fd, "{\"lines\":[\"culver.conf:1: no\"]}\n");
+	expect(fd, "{\"taken\":false,\"lines\":[\"culver.conf:1: no\"]}\n");
 	(void)close(fd);
 }
 
