@@ -32,7 +32,8 @@ struct lmtp_pool {
 	lmtp_want_socket *want;
 	lmtp_on_features *on_features;
 	void *arg;
-	struct event *turn; /* runs the pool, soon or when to try again */
+	struct event *turn;  /* runs the pool soon */
+	struct event *retry; /* and when to connect again */
 
 	struct lmtp_line line; /* who waits for a connection */
 	TAILQ_HEAD(, slot) slots;
@@ -256,7 +257,7 @@ static void sleep_until_retry(struct lmtp_pool *pool)
 				    .tv_usec =
 					    (suseconds_t)(ms % 1000 * 1000) };
 
-	(void)event_add(pool->turn, &tv);
+	(void)event_add(pool->retry, &tv);
 }
 
 /* Every event ends up here, and only here do deliveries begin and end. */
@@ -310,7 +311,8 @@ struct lmtp_pool *lmtp_pool_new(struct event_base *base,
 	lmtp_line_init(&pool->line);
 	TAILQ_INIT(&pool->slots);
 	pool->turn = evtimer_new(base, on_turn, pool);
-	assert(pool->turn != NULL);
+	pool->retry = evtimer_new(base, on_turn, pool);
+	assert(pool->turn != NULL && pool->retry != NULL);
 	lmtp_pool_configure(pool, config);
 	return pool;
 }
@@ -330,6 +332,7 @@ void lmtp_pool_free(struct lmtp_pool **pool)
 		slot_free(p, s);
 	}
 	event_free(p->turn);
+	event_free(p->retry);
 	mem_free(&p->hostname);
 	mem_free(pool);
 }
