@@ -245,6 +245,8 @@ static void begin_transactions(struct lmtp_pool *pool)
 			lmtp_conn_begin(s->conn, &s->delivery->request);
 			if (lmtp_dialog_is_over(lmtp_conn_dialog(s->conn)))
 				end_transaction(pool, s);
+			if (slot_state(s) == LMTP_CLOSED)
+				wake(pool); /* to bury it */
 		}
 	}
 }
