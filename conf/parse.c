@@ -85,13 +85,22 @@ static cfg_opt_t make_option(const char *name)
 	return option;
 }
 
-/* libconfuse gets to know the names in the file, too: an unknown one, which
- * we have named, is then no reason for it to stop. */
+static bool has_option(const cfg_opt_t *options, size_t count, const char *name)
+{
+	size_t i = 0;
+
+	while (i < count && strcmp(options[i].name, name) != 0)
+		i++;
+	return i < count;
+}
+
+/* libconfuse gets to know the unknown names of the file, too: one of them,
+ * which we have reported, is then no reason for it to stop. It does not take
+ * an option twice. */
 static cfg_t *make_parser(struct parser *p)
 {
-	size_t extra = p->scan.count < EXTRA_MAX ? p->scan.count : EXTRA_MAX;
-	size_t count = conf_count() + extra;
-	cfg_opt_t *options = arena_array(p->arena, count + 1, sizeof(*options));
+	cfg_opt_t *options = arena_array(p->arena, conf_count() + EXTRA_MAX + 1,
+					 sizeof(*options));
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 	cfg_t *cfg;
@@ -100,9 +109,14 @@ static cfg_t *make_parser(struct parser *p)
 		options[n] = make_option(conf_name(n));
 		n++;
 	}
-	for (size_t i = 0; i < extra; i++)
-		options[n++] = make_option(
-			arena_string(p->arena, p->scan.statements[i].name));
+	for (size_t i = 0; i < p->scan.count; i++) {
+		const char *name =
+			arena_string(p->arena, p->scan.statements[i].name);
+
+		if (n < conf_count() + EXTRA_MAX &&
+		    !has_option(options, n, name))
+			options[n++] = make_option(name);
+	}
 	options[n] = end;
 	cfg = cfg_init(options, CFGF_NONE);
 	if (cfg != NULL)

@@ -172,6 +172,29 @@ static void test_no_file(void **state)
 	conf_free(&c);
 }
 
+/* What is wrong is in the errors, and libconfuse says nothing by itself. */
+static void test_silence(void **state)
+{
+	FILE *said = tmpfile();
+	int was = dup(STDERR_FILENO);
+
+	(void)state;
+	(void)dup2(fileno(said), STDERR_FILENO);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct conf *c = conf_new();
+		struct conf_errors *e = conf_errors_new();
+
+		write_file(files[i].text);
+		(void)conf_parse_file(c, path, e);
+		conf_errors_free(&e);
+		conf_free(&c);
+	}
+	(void)dup2(was, STDERR_FILENO);
+	(void)close(was);
+	assert_int_equal(lseek(fileno(said), 0, SEEK_END), 0);
+	(void)fclose(said);
+}
+
 static const struct {
 	const char *text;
 	const char *error;
@@ -232,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_overrides),
 	};
