@@ -169,19 +169,21 @@ static int fill_line(struct attempts *a, enum store_line line, int64_t now,
 {
 	enum role role = line == STORE_REPORT ? ROLE_RECEIVE : ROLE_DELIVER;
 	AUTO(arena_free) struct arena *arena = arena_new(FILL_OCTETS);
-	struct store_entry due[ATTEMPTS_WINDOW];
-	struct link *links[ROLE_INDEX_MAX];
 	struct opened opened = { .fd = -1 };
+	struct store_entry due[ATTEMPTS_WINDOW];
+	struct store_page page = { .arena = arena,
+				   .entries = due,
+				   .max = free_places(a, line) };
+	struct link *links[ROLE_INDEX_MAX];
 	size_t peers = a->peers->list(a->peers->arg, role, links);
-	size_t places = free_places(a, line), count = 0;
 	int r;
 
-	if (peers == 0 || places == 0)
+	if (peers == 0 || page.max == 0)
 		return 0;
-	r = store_take_due(a->store, line, now, places, arena, due, &count);
+	r = store_take_due(a->store, line, now, &page);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < page.count; i++)
 		begin(a, links[a->turn++ % peers], &due[i], &opened, now_ms);
 	fd_close(&opened.fd);
 	return 0;

@@ -157,23 +157,20 @@ void body_remove(int dir, uint64_t queue_id)
 
 int body_memfd(struct slice octets)
 {
-	AUTO(fd_close)
+	const int seals =
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	int fd = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, octets);
-	if (r == 0 && (lseek(fd, 0, SEEK_SET) < 0 ||
-		       fcntl(fd, F_ADD_SEALS,
-			     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-				     F_SEAL_WRITE) < 0))
+	if (r == 0 &&
+	    (lseek(fd, 0, SEEK_SET) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0))
 		r = -errno;
-	if (r == 0) {
-		r = fd;
-		fd = -1;
-	}
-	return r;
+	if (r < 0)
+		fd_close(&fd);
+	return r < 0 ? r : fd;
 }
 
 int body_read(int fd, char *buffer, size_t octets)

@@ -21,7 +21,7 @@ int body_check_memfd(int fd, uint64_t octets);
 
 /* All three sync the file, not the directory. Return 0 or -errno. */
 int body_write(int dir, uint64_t queue_id, struct slice octets);
-int body_copy(int dir, uint64_t queue_id, int fd, uint64_t octets);
+int body_copy(int dir, uint64_t queue_id, int from, uint64_t octets);
 /* Moves a spool file into place; -EBADMSG when its size is another. */
 int body_adopt(int dir, uint64_t queue_id, const char *name, uint64_t octets);
 

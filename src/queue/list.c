@@ -30,14 +30,18 @@ int list_answer(struct store *store, const struct peers *peers,
 		struct link *from, const struct msg_queue_list *m)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(PAGE_OCTETS);
-	struct store_entry *page = arena_array(arena, LIST_PAGE, sizeof(*page));
-	size_t max = m->limit < LIST_PAGE ? m->limit : LIST_PAGE, count = 0;
+	struct store_page page = {
+		.arena = arena,
+		.max = m->limit < LIST_PAGE ? m->limit : LIST_PAGE,
+	};
 	struct message end = { .type = MESSAGE_QUEUE_LIST_END };
-	int r = store_list(store, m->after, max, arena, page, &count);
+	int r;
 
+	page.entries = arena_array(arena, LIST_PAGE, sizeof(*page.entries));
+	r = store_list(store, m->after, &page);
 	end.queue_list_end.id = m->id;
-	for (size_t i = 0; i < count; i++)
-		send_entry(peers, from, m->id, &page[i]);
+	for (size_t i = 0; i < page.count; i++)
+		send_entry(peers, from, m->id, &page.entries[i]);
 	if (r == 0)
 		r = store_count(store, &end.queue_list_end.total);
 	peers_send(peers, from, &end, -1);

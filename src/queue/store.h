@@ -109,14 +109,21 @@ int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
 
 /* --- reading; slices live in arena ------------------------------------------ */
 
+/* Where many entries go. */
+struct store_page {
+	struct arena *arena;
+	struct store_entry *entries; /* room for max */
+	size_t max;
+	size_t count; /* the result */
+};
+
 /*
- * Takes at most max recipients of a line that are due, the longest overdue
- * first. What is taken is not given again until store_give_back(), whatever
- * becomes of the row meanwhile, or until this process ends.
+ * Takes at most page->max recipients of a line that are due, the longest
+ * overdue first. What is taken is not given again until store_give_back(),
+ * whatever becomes of the row meanwhile, or until this process ends.
  */
 int store_take_due(struct store *s, enum store_line line, int64_t now,
-		   size_t max, struct arena *arena,
-		   struct store_entry *ret_entries, size_t *ret_count);
+		   struct store_page *page);
 void store_give_back(struct store *s, uint64_t row);
 
 int store_load(struct store *s, uint64_t row, struct arena *arena,
@@ -124,8 +131,7 @@ int store_load(struct store *s, uint64_t row, struct arena *arena,
 int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 		     struct arena *arena, struct store_entry *ret_entry);
 /* Recipients with row > after, ascending. */
-int store_list(struct store *s, uint64_t after, size_t max, struct arena *arena,
-	       struct store_entry *ret_entries, size_t *ret_count);
+int store_list(struct store *s, uint64_t after, struct store_page *page);
 int store_count(struct store *s, uint64_t *ret_total);
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 

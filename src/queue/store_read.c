@@ -106,8 +106,7 @@ int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 /* --- many rows ---------------------------------------------------------------- */
 
 int store_take_due(struct store *s, enum store_line line, int64_t now,
-		   size_t max, struct arena *arena,
-		   struct store_entry *ret_entries, size_t *ret_count)
+		   struct store_page *page)
 {
 	sqlite3_stmt *st = s->statements[ST_TAKE_DUE];
 	size_t count = 0;
@@ -116,21 +115,21 @@ int store_take_due(struct store *s, enum store_line line, int64_t now,
 	store_bind(st, 1, line);
 	store_bind(st, 2, (uint64_t)now);
 	/* Those taken before may be the first we see. */
-	store_bind(st, 3, max + s->taken.count);
-	while (count < max && (r = store_fetch(s, ST_TAKE_DUE)) == 1) {
+	store_bind(st, 3, page->max + s->taken.count);
+	while (count < page->max && (r = store_fetch(s, ST_TAKE_DUE)) == 1) {
 		/* row is the eleventh of ENTRY's columns */
 		if (id_set_has(&s->taken,
 			       (uint64_t)sqlite3_column_int64(st, 10)))
 			continue;
-		read_entry(st, arena, &ret_entries[count]);
+		read_entry(st, page->arena, &page->entries[count]);
 		count++;
 	}
 	store_reset(s, ST_TAKE_DUE);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++)
-		id_set_add(&s->taken, ret_entries[i].recipient.row);
-	*ret_count = count;
+		id_set_add(&s->taken, page->entries[i].recipient.row);
+	page->count = count;
 	return 0;
 }
 
@@ -139,21 +138,20 @@ void store_give_back(struct store *s, uint64_t row)
 	id_set_remove(&s->taken, row);
 }
 
-int store_list(struct store *s, uint64_t after, size_t max, struct arena *arena,
-	       struct store_entry *ret_entries, size_t *ret_count)
+int store_list(struct store *s, uint64_t after, struct store_page *page)
 {
 	sqlite3_stmt *st = s->statements[ST_LIST];
 	size_t count = 0;
 	int r = 0;
 
 	store_bind(st, 1, after <= INT64_MAX ? after : INT64_MAX);
-	store_bind(st, 2, max);
-	while (count < max && (r = store_fetch(s, ST_LIST)) == 1)
-		read_entry(st, arena, &ret_entries[count++]);
+	store_bind(st, 2, page->max);
+	while (count < page->max && (r = store_fetch(s, ST_LIST)) == 1)
+		read_entry(st, page->arena, &page->entries[count++]);
 	store_reset(s, ST_LIST);
 	if (r < 0)
 		return r;
-	*ret_count = count;
+	page->count = count;
 	return 0;
 }
 
