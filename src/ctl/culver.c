@@ -18,7 +18,7 @@ static const char help[] =
 	"  version             say which version this is\n"
 	"  help                say this\n"
 	"\n"
-	"  -C DIR              the configuration, " CULVER_SYSCONFDIR "\n"
+	"  -c DIR              the configuration, " CULVER_SYSCONFDIR "\n"
 	"  -o NAME=VALUE       a setting that holds instead of the file's\n"
 	"  -s SOCKET           the daemon's control socket\n"
 	"  --json              answer in JSON, an object a line\n";
@@ -83,9 +83,9 @@ static const char *read_options(struct ctl *ctl, int argc, char **argv)
 	const char *verb = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "C:o:s:", long_options, NULL)) !=
+	while ((c = getopt_long(argc, argv, "C:c:o:s:", long_options, NULL)) !=
 	       -1) {
-		if (c == 'C')
+		if (c == 'C' || c == 'c')
 			ctl->dir = optarg;
 		else if (c == 's')
 			ctl->socket = optarg;

@@ -17,8 +17,10 @@ void cmd_noop(struct session *s, struct slice args)
 /* RFC 5321 3.5.3, 7.3: it tells nobody who exists. */
 void cmd_vrfy(struct session *s, struct slice args)
 {
-	(void)args;
-	session_reply(s, &REPLY_VRFY);
+	if (args.n == 0)
+		session_refuse(s, &REPLY_SYNTAX);
+	else
+		session_reply(s, &REPLY_VRFY);
 }
 
 void cmd_expn(struct session *s, struct slice args)

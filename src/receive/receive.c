@@ -85,6 +85,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->self = self;
 	r->server.base = role_base(self);
 	r->server.scratch = arena_new(SCRATCH_OCTETS);
+	r->server.has_room = true; /* until `queue` says otherwise */
 	TAILQ_INIT(&r->server.sessions);
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);

@@ -182,7 +182,7 @@ class Runner:
     def expect_in(self, rest):
         user, _, pattern = rest.partition(" ")
         found = delivered(self.dovecot, user, self.ident)
-        pattern = unescape(expand(pattern, re.escape(self.ident)))
+        pattern = expand(pattern, self.ident).encode("utf-8")
         assert any(re.search(pattern, m) for m in found), \
             f"nothing with {pattern!r} in {found}"
 
