@@ -124,7 +124,8 @@ static bool read_target(struct parser *p, struct slice in,
 	if (slice_find(in, '@') == in.n)
 		whole = arena_join(p->scratch, bare, 3);
 	if (address_parse(whole, p->scratch, &t.address) != 0 ||
-	    address_is_literal(&t.address) || t.address.domain.n == 0)
+	    address_is_literal(&t.address) || t.address.domain.n == 0 ||
+	    t.address.local.n == 0)
 		return FAIL(p,
 			    "\"%.*s\" is no target; USER or USER@DOMAIN, "
 			    "separated by commas, and a comment has a line "

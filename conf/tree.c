@@ -137,10 +137,11 @@ static size_t for_each(struct loader *l, const char *name,
 
 static void check_aliases(struct loader *l, const struct tree_domain *d)
 {
-	AUTO(aliases_free)
 	struct aliases *a =
 		aliases_parse(d->aliases, d->path, slice_of(d->name),
 			      l->to->tree.conf->drop_characters, l->errors);
+
+	aliases_free(&a);
 }
 
 static void read_aliases(struct loader *l, struct tree_domain *d)
