@@ -12,7 +12,6 @@ static void put(struct transaction *t, struct slice octets)
 {
 	if (octets.n == 0)
 		return;
-	t->is_at_line_start = octets.p[octets.n - 1] == '\n';
 	if (content_state(t->content) == CONTENT_WAITING) {
 		if (t->held == NULL)
 			t->held = evbuffer_new();
@@ -110,19 +109,50 @@ static void check_header(struct transaction *t)
 		t->fault = &REPLY_HEADER_TOO_BIG;
 }
 
+static void put_line(struct transaction *t)
+{
+	size_t n = t->line != NULL ? evbuffer_get_length(t->line) : 0;
+
+	if (n == 0)
+		return;
+	put(t, (struct slice){ (char *)evbuffer_pullup(t->line, -1), n });
+	(void)evbuffer_drain(t->line, n);
+}
+
+/* What follows the last LF is kept back: if it turns out to be the body's
+ * begin, fields are added before it. data.h bounds a line. */
+static void put_header(struct transaction *t, struct slice octets)
+{
+	size_t lf = slice_find_last(octets, '\n');
+	size_t whole = lf < octets.n ? lf + 1 : 0;
+	struct slice rest = slice_tail(octets, whole);
+
+	if (!t->adds_fields) {
+		put(t, octets);
+		return;
+	}
+	if (whole > 0)
+		put_line(t);
+	put(t, slice_head(octets, whole));
+	if (rest.n > 0 && t->line == NULL)
+		t->line = evbuffer_new();
+	if (rest.n > 0)
+		(void)evbuffer_add(t->line, rest.p, rest.n);
+}
+
 static void take_header(struct session *s, struct slice run)
 {
 	struct transaction *t = s->tx;
-	bool was_at_line_start = t->is_at_line_start;
 	size_t n = header_watch_feed(&t->header, run);
 
 	if (t->watches_sieve)
 		watch_sieve(t, slice_head(run, n));
 	check_header(t);
-	put(t, slice_head(run, n));
-	/* A first line of the body whose begin is already written: too late. */
-	if (t->header.is_over && (n > 0 || was_at_line_start))
-		add_fields(s);
+	put_header(t, slice_head(run, n));
+	if (!t->header.is_over)
+		return;
+	add_fields(s);
+	put_line(t);
 	put(t, slice_tail(run, n));
 }
 
@@ -208,6 +238,7 @@ enum content_state body_end(struct session *s)
 {
 	struct transaction *t = s->tx;
 
+	put_line(t);
 	if (t->data.is_open_line)
 		put(t, S("\r\n")); /* some readers want whole lines */
 	t->data.is_open_line = false;

@@ -30,6 +30,8 @@ void transaction_free(struct transaction **transaction)
 	content_free(&t->content);
 	if (t->held != NULL)
 		evbuffer_free(t->held);
+	if (t->line != NULL)
+		evbuffer_free(t->line);
 	arena_free(&t->arena);
 	mem_free(transaction);
 }

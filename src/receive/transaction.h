@@ -43,9 +43,9 @@ struct transaction {
 	struct header_watch header;
 	struct content *content;
 	struct evbuffer *held;     /* what content does not take now; or NULL */
+	struct evbuffer *line;     /* begun, of the header; or NULL */
 	const struct reply *fault; /* the first; it is still read to its end */
 	bool adds_fields;          /* submission: Date, Message-ID */
-	bool is_at_line_start;     /* of what was put */
 	bool watches_sieve;        /* the client may be our own Dovecot */
 	bool is_from_sieve;
 	uint8_t sieve_matched;

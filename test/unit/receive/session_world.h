@@ -1,0 +1,59 @@
+/*
+ * All that is around a session, for tests: a stream in memory, a resolver,
+ * Dovecot's logins, struct content, the handover, the clocks. Answers come
+ * when the world settles, never from within a call, as in life.
+ *
+ * Local is example.com with alice, bob, "list" (three mailboxes) and müller;
+ * "later" cannot be looked up now. The login PLAIN takes the answer "R09PRA==",
+ * "TEVHQUw=" is one whose account is disabled, "TEFURVI=" one Dovecot cannot
+ * decide; without initial response there is a 334 first. A sender refused@...
+ * is refused at the end, queue@... queued.
+ */
+#ifndef TEST_RECEIVE_SESSION_WORLD_H
+#define TEST_RECEIVE_SESSION_WORLD_H
+
+#include "receive/session.h"
+
+struct world {
+	struct server server;
+	enum listener_service service;
+	struct stream *stream; /* NULL once the session is gone */
+	struct evbuffer *output;
+	bool has_tls;     /* there is a certificate */
+	bool spool_waits; /* content waits after its first write */
+	bool content_fails;
+	uint64_t now_ms;
+
+	size_t delivered;         /* messages */
+	struct evbuffer *content; /* of the last one */
+	char trace[14];           /* of its session */
+	size_t recipients;
+	bool queue_only;
+
+	/* what is under way */
+	struct resolution *resolution;
+	struct login *login;
+	struct handover *handover;
+	struct content *waiting;
+};
+
+/* The one world: fakes have no other way to find it. */
+struct world *world_new(enum listener_service service);
+void world_free(struct world **world);
+/* The same; what world_said() and world_content() would say is the caller's
+ * to mem_free(). */
+void world_free_into(struct world **world, char **ret_said, char **ret_content);
+
+/* Begins the session. */
+void world_connect(struct world *w);
+/* The client sends octets, in pieces of at most piece octets (0: as much as
+ * the session reads), until all are taken or the session is gone. */
+void world_send(struct world *w, struct slice octets, size_t piece);
+/* Time passes, second by second. */
+void world_wait(struct world *w, unsigned seconds);
+/* All that was said so far as a C string; valid until the next call. */
+const char *world_said(struct world *w);
+/* The content of the last message as a C string, the trace ids made "x". */
+const char *world_content(struct world *w);
+
+#endif
