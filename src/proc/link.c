@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "proc/packet.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,18 +10,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-	PACKET_OCTETS = 32 << 10, /* a bigger message becomes a memfd */
-	PACKETS_A_TURN = 64,      /* so that one peer cannot hold the loop */
-	FDS_A_PACKET = 2, /* the message's own, and a big message's memfd */
+	PACKETS_A_TURN = 64, /* so that one peer cannot hold the loop */
+	FLUSH_MS = 1000,     /* a peer that reads nothing for so long is gone */
 };
-
-/* A packet is one octet of these flags, then the message, or, if PACKET_BIG,
- * nothing: then the first descriptor holds the message. */
-enum { PACKET_FD = 1, PACKET_BIG = 2 };
 
 struct packet {
 	TAILQ_ENTRY(packet) entry;
@@ -56,36 +51,6 @@ static void packet_free(struct link *l, struct packet *p)
 
 /* --- sending ---------------------------------------------------------------- */
 
-/* Returns 0, or a negative errno: -EAGAIN when the socket is full. */
-static int send_packet(int fd, struct slice bytes, const int *fds,
-		       size_t fd_count)
-{
-	char control[CMSG_SPACE(sizeof(int) * FDS_A_PACKET)] = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes.p,
-			     .iov_len = bytes.n };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd_count > 0) {
-		struct cmsghdr *c;
-
-		h.msg_control = control;
-		h.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-		c = CMSG_FIRSTHDR(&h);
-		assert(c != NULL);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_count);
-	}
-	while (sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-		if (errno == ENOBUFS || errno == ETOOMANYREFS)
-			return -EAGAIN; /* full, of octets or descriptors */
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 static void wait_in_line(struct link *l, struct slice bytes, const int *fds,
 			 size_t fd_count)
 {
@@ -106,7 +71,7 @@ static void send_or_wait(struct link *l, struct slice bytes, const int *fds,
 	int r = -EAGAIN;
 
 	if (TAILQ_EMPTY(&l->waiting))
-		r = send_packet(l->fd, bytes, fds, fd_count);
+		r = packet_send(l->fd, bytes, fds, fd_count);
 	/* Any other failure means that the peer is gone, which the reading
 	 * side learns by itself. */
 	if (r == -EAGAIN)
@@ -121,7 +86,7 @@ static void on_writable(int fd, short what, void *arg)
 
 	(void)what;
 	while ((p = TAILQ_FIRST(&l->waiting)) != NULL) {
-		r = send_packet(fd, (struct slice){ p->bytes, p->n }, p->fds,
+		r = packet_send(fd, (struct slice){ p->bytes, p->n }, p->fds,
 				p->fd_count);
 		if (r == -EAGAIN)
 			break;
@@ -129,30 +94,6 @@ static void on_writable(int fd, short what, void *arg)
 	}
 	if (p != NULL)
 		(void)event_add(l->on_writable, NULL);
-}
-
-/* A sealed memfd with the octets; -1 when there can be none. */
-static int make_memfd(struct slice octets)
-{
-	AUTO(fd_close) int fd = -1;
-	int ret;
-
-	fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -1;
-	while (octets.n > 0) {
-		ssize_t n = write(fd, octets.p, octets.n);
-
-		if (n <= 0)
-			return -1;
-		octets = slice_tail(octets, (size_t)n);
-	}
-	if (fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-		return -1;
-	ret = fd;
-	fd = -1;
-	return ret;
 }
 
 void link_send(struct link *link, const struct message *m, int fd)
@@ -170,7 +111,7 @@ void link_send(struct link *link, const struct message *m, int fd)
 	r = message_encode(m, &w);
 	assert(r == 0);
 	if (w.n > PACKET_OCTETS) {
-		memfd = make_memfd(
+		memfd = packet_make_memfd(
 			slice_tail((struct slice){ w.bytes, w.n }, 1));
 		flags |= PACKET_BIG;
 		w.n = 1;
@@ -186,85 +127,25 @@ void link_send(struct link *link, const struct message *m, int fd)
 	mem_free(&w.bytes);
 }
 
+/* Whether there is room again; a signal is no answer. */
+static bool wait_for_room(const struct link *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLOUT };
+	int r;
+
+	do
+		r = poll(&p, 1, FLUSH_MS);
+	while (r < 0 && errno == EINTR);
+	return r > 0 && (p.revents & (POLLERR | POLLHUP)) == 0;
+}
+
 void link_flush(struct link *link)
 {
-	struct pollfd p = { .fd = link->fd, .events = POLLOUT };
-
-	while (!TAILQ_EMPTY(&link->waiting) && poll(&p, 1, 1000) > 0 &&
-	       (p.revents & (POLLERR | POLLHUP)) == 0)
+	while (!TAILQ_EMPTY(&link->waiting) && wait_for_room(link))
 		on_writable(link->fd, EV_WRITE, link);
 }
 
 /* --- receiving ---------------------------------------------------------------- */
-
-struct received {
-	char bytes[PACKET_OCTETS + 64];
-	size_t n;
-	int fds[FDS_A_PACKET];
-	size_t fd_count;
-	bool is_cut;
-};
-
-static void take_fds(struct msghdr *h, struct received *in)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL;
-	     c = CMSG_NXTHDR(h, c)) {
-		size_t count;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (in->fd_count < FDS_A_PACKET)
-				in->fds[in->fd_count++] = fd;
-			else
-				(void)close(fd);
-		}
-	}
-}
-
-/* Returns 1 with a packet, 0 when there is none now, -EPIPE at the end. */
-static int receive_packet(int fd, struct received *in)
-{
-	char control[CMSG_SPACE(sizeof(int) * FDS_A_PACKET)];
-	struct iovec iov = { .iov_base = in->bytes,
-			     .iov_len = sizeof(in->bytes) };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	in->fd_count = 0;
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
-	if (n == 0)
-		return -EPIPE;
-	take_fds(&h, in);
-	in->n = (size_t)n;
-	in->is_cut = (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-	return 1;
-}
-
-/* The sealed content of a big message; false if it is not what it should be. */
-static bool map_big(int fd, struct slice *ret_octets)
-{
-	const int seals = F_SEAL_SHRINK | F_SEAL_WRITE;
-	off_t size = lseek(fd, 0, SEEK_END);
-	void *p;
-
-	if ((fcntl(fd, F_GET_SEALS) & seals) != seals ||
-	    fcntl(fd, F_GET_SEALS) < 0 || size <= 0 || size > WIRE_OCTETS)
-		return false;
-	p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return false;
-	*ret_octets = (struct slice){ p, (size_t)size };
-	return true;
-}
 
 /* Decodes one packet's message and hands it on. Returns 0 or -EBADMSG. */
 static int handle(struct link *l, struct slice octets, int *fd)
@@ -290,13 +171,20 @@ static int handle_packet(struct link *l, struct received *in)
 	int *fd, none = -1, r = -EBADMSG;
 	struct slice big;
 
-	if (in->is_cut || flags > 3 || in->fd_count != want)
+	if (in->is_cut || flags > 3 ||
+	    (in->fd_count != want && !in->has_lost_fds))
 		return -EBADMSG;
-	fd = (flags & PACKET_FD) != 0 ? &in->fds[want - 1] : &none;
+	/* Our fault, not the peer's: it comes without its descriptor, or, if
+	 * the message was in one, not at all. */
+	if (in->has_lost_fds && (flags & PACKET_BIG) != 0)
+		return 0;
+	if (in->has_lost_fds)
+		want = 0;
+	fd = (flags & PACKET_FD) != 0 && want > 0 ? &in->fds[want - 1] : &none;
 	if ((flags & PACKET_BIG) == 0)
 		return handle(l, (struct slice){ in->bytes + 1, in->n - 1 },
 			      fd);
-	if (in->n == 1 && map_big(in->fds[0], &big)) {
+	if (in->n == 1 && packet_map_memfd(in->fds[0], &big)) {
 		r = handle(l, big, fd);
 		(void)munmap((void *)(uintptr_t)big.p, big.n);
 	}
@@ -322,7 +210,7 @@ static void on_readable(int fd, short what, void *arg)
 	(void)what;
 	l->freed = &freed;
 	for (int i = 0; i < PACKETS_A_TURN && r > 0; i++) {
-		r = receive_packet(fd, &in);
+		r = packet_receive(fd, &in);
 		if (r <= 0)
 			break;
 		if (handle_packet(l, &in) < 0)

@@ -21,7 +21,8 @@ enum link_end {
 };
 
 /* m, its slices and lists are valid during the call only; a descriptor that is
- * not taken is closed after it. The callee may free the link. */
+ * not taken is closed after it. None comes when this process may open no more:
+ * callees expect that. The callee may free the link. */
 typedef void link_on_message(struct link *link, struct message *m, void *arg);
 /* Called once, never from within link_send(). The callee frees the link. */
 typedef void link_on_closed(struct link *link, enum link_end end, void *arg);
@@ -45,8 +46,8 @@ size_t link_backlog(const struct link *link);
 enum role link_peer(const struct link *link);
 unsigned link_peer_index(const struct link *link);
 
-/* Blocks until all that waits is sent or the peer is gone; for start-up and
- * exit only. */
+/* Blocks until all that waits is sent, the peer is gone, or it read nothing for
+ * a second; for start-up and exit only. */
 void link_flush(struct link *link);
 
 #endif

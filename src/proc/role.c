@@ -6,6 +6,7 @@
 #include "proc/sandbox.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -182,6 +183,8 @@ static void give_socket(struct role_self *self, struct message *m)
 	if (r == NULL)
 		return; /* forgotten meanwhile */
 	TAILQ_REMOVE(&self->socket_requests, r, entry);
+	if (error == 0 && m->fd < 0)
+		error = -EMFILE; /* it got lost on the way: link.h */
 	r->done(message_take_fd(m), error, m->socket.where, r->arg);
 	mem_free(&r);
 }
