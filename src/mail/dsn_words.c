@@ -192,11 +192,11 @@ static void put_recipient(struct writer *w, const struct dsn_recipient *r,
 static void put_closing(struct writer *w, const struct dsn *d,
 			enum dsn_action action)
 {
-	char date[DATE_OCTETS];
-
 	if (action == DSN_FAILED)
 		writer_put(w, S("\r\nIt will not be tried again.\r\n"));
 	if (action == DSN_DELAYED) {
+		char date[DATE_OCTETS];
+
 		writer_put(w, S("\r\nYou need not send it again: it will be "
 				"tried until\r\n"));
 		date_format(d->gives_up, date);

@@ -14,8 +14,11 @@ static struct slice host_text(struct slice s, struct arena *arena)
 {
 	char *out = arena_alloc(arena, s.n + 1);
 
-	for (size_t i = 0; i < s.n; i++)
-		out[i] = is_host_octet(s.p[i]) ? s.p[i] : '?';
+	for (size_t i = 0; i < s.n; i++) {
+		out[i] = '?';
+		if (is_host_octet(s.p[i]))
+			out[i] = s.p[i];
+	}
 	return (struct slice){ .p = out, .n = s.n };
 }
 
@@ -87,25 +90,31 @@ static struct slice tls_clause(const struct received *r, struct arena *arena)
 	return arena_join(arena, parts, 5);
 }
 
+static struct slice date_text(int64_t date, struct arena *arena)
+{
+	char text[DATE_OCTETS];
+
+	date_format(date, text);
+	return arena_copy(arena, slice_of(text));
+}
+
 struct slice received_format(const struct received *r, struct arena *arena)
 {
-	char date[DATE_OCTETS];
-	struct slice parts[13];
-	size_t n = 0;
+	const struct slice parts[] = {
+		S("Received: from "),
+		from_clause(r, arena),
+		S("\r\n\tby "),
+		r->hostname,
+		S(" (Culver) with "),
+		protocol(r),
+		S("\r\n\tid "),
+		r->trace,
+		for_clause(r, arena),
+		tls_clause(r, arena),
+		S(";\r\n\t"),
+		date_text(r->date, arena),
+		S("\r\n"),
+	};
 
-	date_format(r->date, date);
-	parts[n++] = S("Received: from ");
-	parts[n++] = from_clause(r, arena);
-	parts[n++] = S("\r\n\tby ");
-	parts[n++] = r->hostname;
-	parts[n++] = S(" (Culver) with ");
-	parts[n++] = protocol(r);
-	parts[n++] = S("\r\n\tid ");
-	parts[n++] = r->trace;
-	parts[n++] = for_clause(r, arena);
-	parts[n++] = tls_clause(r, arena);
-	parts[n++] = S(";\r\n\t");
-	parts[n++] = slice_of(date);
-	parts[n++] = S("\r\n");
-	return arena_join(arena, parts, n);
+	return arena_join(arena, parts, sizeof(parts) / sizeof(parts[0]));
 }

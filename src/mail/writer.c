@@ -48,7 +48,6 @@ static void put_ascii(struct writer *w, char c)
  * or 1 for what is none. */
 static size_t put_beyond(struct writer *w, struct slice s)
 {
-	char text[16];
 	ucs4_t c;
 	int n = u8_mbtoucr(&c, (const uint8_t *)s.p, s.n);
 
@@ -59,6 +58,8 @@ static size_t put_beyond(struct writer *w, struct slice s)
 	if (w->keeps_utf8) {
 		writer_put(w, slice_head(s, (size_t)n));
 	} else {
+		char text[16];
+
 		(void)snprintf(text, sizeof(text), "\\x{%02X}", (unsigned)c);
 		writer_put(w, slice_of(text));
 	}

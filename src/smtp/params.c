@@ -1,7 +1,5 @@
 #include "smtp/params.h"
 
-#include <string.h>
-
 enum {
 	ENVID_OCTETS = 100, /* RFC 3461 4.4 */
 	ORCPT_OCTETS = 500, /* RFC 3461 4.2 */
@@ -30,62 +28,6 @@ struct known_param {
 	param_parse *parse;
 	bool has_value;
 };
-
-static bool is_upper_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
-}
-
-static unsigned hex_value(char c)
-{
-	return (unsigned)(c <= '9' ? c - '0' : c - 'A' + 10);
-}
-
-bool xtext_decode(struct slice in, struct arena *arena, struct slice *ret_text)
-{
-	char *out = arena_alloc(arena, in.n + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < in.n; i++) {
-		char c = in.p[i];
-
-		if (c < '!' || c > '~' || c == '=')
-			return false;
-		if (c == '+') {
-			if (in.n - i < 3 || !is_upper_hex(in.p[i + 1]) ||
-			    !is_upper_hex(in.p[i + 2]))
-				return false;
-			c = (char)(hex_value(in.p[i + 1]) << 4 |
-				   hex_value(in.p[i + 2]));
-			i += 2;
-		}
-		out[n++] = c;
-	}
-	if (slice_has_control((struct slice){ out, n }))
-		return false;
-	*ret_text = (struct slice){ .p = out, .n = n };
-	return true;
-}
-
-struct slice xtext_encode(struct slice text, struct arena *arena)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char *out = arena_alloc(arena, 3 * text.n + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < '!' || c > '~' || c == '+' || c == '=') {
-			out[n++] = '+';
-			out[n++] = digits[c >> 4];
-			out[n++] = digits[c & 15];
-		} else {
-			out[n++] = (char)c;
-		}
-	}
-	return (struct slice){ .p = out, .n = n };
-}
 
 static const struct reply *parse_size(struct slice value, struct target *t)
 {
@@ -190,67 +132,6 @@ static const struct reply *parse_notify(struct slice value, struct target *t)
 	return NULL;
 }
 
-/* Reads "\x{HEX}" of RFC 6533 3 at the start of in; 0 octets if there is none.
- * Writes the character as UTF-8 to out, which has room for four octets. */
-static size_t take_embedded(struct slice in, char *out, size_t *ret_octets)
-{
-	size_t end = slice_find(in, '}');
-	uint32_t c = 0;
-
-	if (!slice_starts(in, S("\\x{")) || end == in.n || end < 5 || end > 9)
-		return 0;
-	for (size_t i = 3; i < end; i++) {
-		if (!is_upper_hex(in.p[i]))
-			return 0;
-		c = c << 4 | hex_value(in.p[i]);
-	}
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	if (c < 0x80) {
-		out[0] = (char)c;
-		*ret_octets = 1;
-		return end + 1;
-	}
-	*ret_octets = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	for (size_t i = *ret_octets - 1; i > 0; i--, c >>= 6)
-		out[i] = (char)(0x80 | (c & 0x3f));
-	out[0] = (char)((0xf00 >> *ret_octets) | c);
-	return end + 1;
-}
-
-/* utf-8-addr-xtext and utf-8-addr-unitext of RFC 6533 3, and the "+HH" that
- * some write in spite of it. */
-static bool decode_utf8_orcpt(struct slice in, struct arena *arena,
-			      struct slice *ret_text)
-{
-	char *out = arena_alloc(arena, in.n + 1);
-	struct slice text = { .p = out, .n = 0 }, one;
-
-	while (in.n > 0) {
-		size_t taken = 1, given = 1;
-
-		if (in.p[0] == '\\') {
-			taken = take_embedded(in, out + text.n, &given);
-		} else if (in.p[0] == '+') {
-			taken = 3;
-			if (in.n < 3 ||
-			    !xtext_decode(slice_head(in, 3), arena, &one))
-				return false;
-			out[text.n] = one.p[0];
-		} else {
-			out[text.n] = in.p[0];
-		}
-		if (taken == 0)
-			return false;
-		text.n += given;
-		in = slice_tail(in, taken);
-	}
-	if (!slice_is_utf8(text) || slice_has_control(text))
-		return false;
-	*ret_text = text;
-	return true;
-}
-
 /* A type registered for RFC 3464 2.1.2, in lower case. */
 static bool read_addr_type(struct slice in, struct arena *arena,
 			   struct slice *ret_type)
@@ -280,7 +161,7 @@ static const struct reply *parse_orcpt(struct slice value, struct target *t)
 	    !read_addr_type(type, t->arena, &type))
 		return &REPLY_SYNTAX;
 	if (slice_equal(type, S("utf-8")))
-		good = decode_utf8_orcpt(text, t->arena, &text);
+		good = xtext_decode_utf8(text, t->arena, &text);
 	else
 		good = xtext_decode(text, t->arena, &text) &&
 		       !slice_has_high(text);

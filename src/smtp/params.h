@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 #include "smtp/reply.h"
+#include "smtp/xtext.h"
 
 #include <stdint.h>
 
@@ -46,12 +47,5 @@ const struct reply *params_parse_mail(struct slice in, struct arena *arena,
 				      struct mail_params *ret_params);
 const struct reply *params_parse_rcpt(struct slice in, struct arena *arena,
 				      struct rcpt_params *ret_params);
-
-/*
- * xtext of RFC 3461 4. Decoding refuses a control octet in the result (a
- * report's header would take it for a line end). Returns false on bad input.
- */
-bool xtext_decode(struct slice in, struct arena *arena, struct slice *ret_text);
-struct slice xtext_encode(struct slice text, struct arena *arena);
 
 #endif

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPLY_LINE_OCTETS = 512 }; /* with CRLF; RFC 5321 4.5.3.1.5 */
+enum {
+	REPLY_LINE_OCTETS = 512, /* with CRLF; RFC 5321 4.5.3.1.5 */
+	HEAD_OCTETS = 24,        /* the codes, CRLF and snprintf()'s NUL */
+};
 
 #define REPLY(name, code_, class, subject, detail, close_, text_)              \
 	const struct reply REPLY_##name = {                                    \
@@ -39,28 +42,32 @@ static size_t put_text(char *out, struct slice line)
 		bool bad = is_control(line.p[i]) ||
 			   (!is_utf8 && (unsigned char)line.p[i] > 127);
 
-		out[i] = bad ? '?' : line.p[i];
+		out[i] = line.p[i];
+		if (bad)
+			out[i] = '?';
 	}
 	return line.n;
 }
 
+/* out has room for HEAD_OCTETS and the line. */
 static size_t put_line(char *out, const struct reply *r, struct slice line,
 		       bool is_last)
 {
-	char head[24];
+	const char mark = is_last ? ' ' : '-';
 	size_t n;
 
-	n = (size_t)snprintf(head, sizeof(head), "%03u%c", r->code,
-			     is_last ? ' ' : '-');
 	if (r->status[0] != 0)
-		n += (size_t)snprintf(head + n, sizeof(head) - n, "%u.%u.%u ",
-				      r->status[0], r->status[1], r->status[2]);
-	memcpy(out, head, n);
+		n = (size_t)snprintf(out, HEAD_OCTETS, "%03u%c%u.%u.%u ",
+				     r->code, mark, r->status[0], r->status[1],
+				     r->status[2]);
+	else
+		n = (size_t)snprintf(out, HEAD_OCTETS, "%03u%c", r->code, mark);
 	n += put_text(out + n, fit(line, REPLY_LINE_OCTETS - 2 - n));
 	if (out[n - 1] == ' ') /* RFC 5321 4.2: no text, no space */
 		n--;
-	memcpy(out + n, "\r\n", 2);
-	return n + 2;
+	out[n++] = '\r';
+	out[n++] = '\n';
+	return n;
 }
 
 static size_t count_lines(struct slice text)
@@ -75,7 +82,8 @@ static size_t count_lines(struct slice text)
 struct slice reply_format(const struct reply *r, struct arena *arena)
 {
 	struct slice text = r->text, line;
-	char *out = arena_alloc(arena, text.n + count_lines(text) * 24);
+	char *out =
+		arena_alloc(arena, text.n + count_lines(text) * HEAD_OCTETS);
 	bool more = true;
 	size_t n = 0;
 

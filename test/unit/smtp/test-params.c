@@ -164,30 +164,11 @@ static void test_rcpt(void **state)
 	arena_free(&arena);
 }
 
-static void test_xtext(void **state)
-{
-	struct arena *arena = arena_new(1 << 16);
-	struct slice text = S("a+b=c d\xc3\xbc~!"), again;
-	struct slice coded = xtext_encode(text, arena);
-
-	(void)state;
-	assert_true(slice_equal(coded, S("a+2Bb+3Dc+20d+C3+BC~!")));
-	assert_true(xtext_decode(coded, arena, &again));
-	assert_true(slice_equal(text, again));
-	assert_false(xtext_decode(S("a=b"), arena, &again));
-	assert_false(xtext_decode(S("a b"), arena, &again));
-	assert_false(xtext_decode(S("+0"), arena, &again));
-	assert_false(xtext_decode(S("+00"), arena, &again));
-	assert_true(xtext_decode(S(""), arena, &again));
-	arena_free(&arena);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_rcpt),
-		cmocka_unit_test(test_xtext),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
