@@ -26,6 +26,17 @@ static size_t put_line_end(struct lmtp_dots *dots, struct slice *in, char *out)
 	return is_cr ? put(out, "\r", 1) : put(out, "\r\n", 2);
 }
 
+/* The LF that the CR before in makes a line's end with, in's own or ours. */
+static size_t put_pending(struct lmtp_dots *dots, struct slice *in, char *out)
+{
+	if (!dots->is_cr_pending)
+		return 0;
+	dots->is_cr_pending = dots->is_in_line = false;
+	if (*in->p == '\n')
+		*in = slice_tail(*in, 1);
+	return put(out, "\n", 1);
+}
+
 size_t lmtp_dots_encode(struct lmtp_dots *dots, struct slice in, char *out)
 {
 	size_t n = 0;
@@ -33,17 +44,10 @@ size_t lmtp_dots_encode(struct lmtp_dots *dots, struct slice in, char *out)
 	while (in.n > 0) {
 		size_t line;
 
-		if (dots->is_cr_pending) {
-			dots->is_cr_pending = dots->is_in_line = false;
-			n += put(out + n, "\n", 1);
-			if (*in.p == '\n') {
-				in = slice_tail(in, 1);
-				continue;
-			}
-		}
-		if (!dots->is_in_line && *in.p == '.')
-			n += put(out + n, ".", 1);
+		n += put_pending(dots, &in, out + n);
 		line = line_octets(in);
+		if (!dots->is_in_line && in.n > 0 && *in.p == '.')
+			n += put(out + n, ".", 1);
 		n += put(out + n, in.p, line);
 		if (line > 0)
 			dots->is_in_line = true;

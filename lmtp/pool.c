@@ -36,7 +36,7 @@ struct lmtp_pool {
 	struct event *retry; /* and when to connect again */
 
 	struct lmtp_line line; /* who waits for a connection */
-	TAILQ_HEAD(, slot) slots;
+	TAILQ_HEAD(slot_list, slot) slots;
 	unsigned slot_count;
 	unsigned asked;      /* sockets wanted and not yet answered */
 	unsigned generation; /* idle connections of an older one are closed */

@@ -41,7 +41,7 @@ struct jobs {
 	unsigned waiting_max;
 	jobs_on_empty *on_empty;
 	void *arg;
-	TAILQ_HEAD(, job) all;
+	TAILQ_HEAD(job_list, job) all;
 };
 
 struct jobs *jobs_new(struct lmtp_pool *pool, unsigned waiting_max,
@@ -228,7 +228,7 @@ static void withdraw(struct job *j)
 	}
 }
 
-void jobs_cancel(struct jobs *jobs, struct link *from, uint64_t id)
+void jobs_cancel(struct jobs *jobs, const struct link *from, uint64_t id)
 {
 	struct job *j;
 
@@ -240,7 +240,7 @@ void jobs_cancel(struct jobs *jobs, struct link *from, uint64_t id)
 	}
 }
 
-void jobs_forget(struct jobs *jobs, struct link *gone)
+void jobs_forget(struct jobs *jobs, const struct link *gone)
 {
 	struct job *j, *next;
 

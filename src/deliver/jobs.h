@@ -37,9 +37,9 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd);
 /* Answers the request without beginning it. */
 void jobs_refuse(const struct job_request *request, struct outcome outcome);
 /* DELIVER_CANCEL: what has not begun is taken back, and answered so. */
-void jobs_cancel(struct jobs *jobs, struct link *from, uint64_t id);
+void jobs_cancel(struct jobs *jobs, const struct link *from, uint64_t id);
 /* A link is gone: what has not begun is taken back, other results dropped. */
-void jobs_forget(struct jobs *jobs, struct link *gone);
+void jobs_forget(struct jobs *jobs, const struct link *gone);
 
 bool jobs_is_empty(const struct jobs *jobs);
 
