@@ -62,7 +62,7 @@ static struct slice drop(const struct parser *p, struct slice user)
 
 static bool read_user(struct parser *p, struct slice in, struct slice *ret_user)
 {
-	struct slice user = in;
+	struct slice user;
 
 	if (in.n == 0)
 		return FAIL(p, "no user before the \":\"; write USER: TARGET");

@@ -30,6 +30,7 @@ static void free_bio(BIO **bio)
 }
 
 /* Without it OpenSSL would ask at the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_password(char *buffer, int size, int is_writing, void *arg)
 {
 	(void)buffer;

@@ -204,7 +204,7 @@ static bool set_number(struct conf *conf, const struct setting *s,
 	struct slice text = slice_of(value);
 	const char *min = write_number(s, s->min, a);
 	const char *max = write_number(s, s->max, a);
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (s->type == TYPE_octets && !value_octets(text, &number))
 		return CHECK_NO(at,
@@ -239,6 +239,7 @@ static bool set_boolean(struct conf *conf, const struct setting *s,
 	return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a value and where it stands */
 bool conf_set(struct conf *conf, size_t i, const char *const *values,
 	      size_t count, const char *file, unsigned line,
 	      struct conf_errors *errors)

@@ -34,7 +34,7 @@ int file_read(int dirfd, const char *name, size_t limit_octets,
 			O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	AUTO(mem_free_string) char *text = NULL;
 	struct stat st;
-	size_t size, n;
+	size_t size, n = 0;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) != 0)

@@ -18,7 +18,7 @@ struct parser {
 	struct conf_errors *errors;
 	struct arena *arena;
 	struct scan scan;
-	const struct scan_statement **seen; /* of each setting the first */
+	unsigned *lines; /* of each setting; 0 = not there */
 	bool has_blocks;
 };
 
@@ -67,13 +67,13 @@ static void check_names(struct parser *p)
 					"written NAME = VALUE");
 		else if (key == conf_count())
 			unknown(p->errors, p->file, s->line, name);
-		else if (p->seen[key] != NULL)
+		else if (p->lines[key] != 0)
 			conf_errors_add(p->errors, p->file, s->line, name,
 					"given a second time; line %u has it "
 					"already",
-					p->seen[key]->line);
+					p->lines[key]);
 		else
-			p->seen[key] = s;
+			p->lines[key] = s->line;
 	}
 }
 
@@ -131,27 +131,27 @@ static void take_values(struct parser *p, cfg_t *cfg)
 		size_t count = cfg_size(cfg, name);
 		const char **values;
 
-		if (p->seen[i] == NULL)
+		if (p->lines[i] == 0)
 			continue;
 		if (count > VALUES_MAX) {
-			conf_errors_add(p->errors, p->file, p->seen[i]->line,
-					name, "%zu values are too many", count);
+			conf_errors_add(p->errors, p->file, p->lines[i], name,
+					"%zu values are too many", count);
 			continue;
 		}
 		values = arena_array(p->arena, count + 1, sizeof(*values));
 		for (size_t j = 0; j < count; j++)
 			values[j] = cfg_getnstr(cfg, name, (unsigned)j);
-		(void)conf_set(p->conf, i, values, count, p->file,
-			       p->seen[i]->line, p->errors);
+		(void)conf_set(p->conf, i, values, count, p->file, p->lines[i],
+			       p->errors);
 	}
 }
 
-static void parse(struct parser *p, char *text)
+static void parse(struct parser *p)
 {
 	size_t before = conf_errors_count(p->errors);
 	cfg_t *cfg;
 
-	p->seen = arena_array(p->arena, conf_count(), sizeof(*p->seen));
+	p->lines = arena_array(p->arena, conf_count(), sizeof(*p->lines));
 	check_names(p);
 	if (p->has_blocks)
 		return;
@@ -162,7 +162,7 @@ static void parse(struct parser *p, char *text)
 		return;
 	}
 	parsing = p;
-	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS)
+	if (cfg_parse_buf(cfg, p->scan.text) == CFG_SUCCESS)
 		take_values(p, cfg);
 	else if (conf_errors_count(p->errors) == before)
 		conf_errors_add(p->errors, p->file, 0, NULL,
@@ -176,11 +176,14 @@ bool conf_parse_file(struct conf *conf, const char *path,
 {
 	AUTO(arena_free) struct arena *a = arena_new(64 << 20);
 	struct parser p = {
-		.conf = conf, .file = path, .errors = errors, .arena = a
+		.conf = conf,
+		.file = path,
+		.errors = errors,
+		.arena = a,
+		.scan = { .file = path, .errors = errors, .arena = a },
 	};
 	size_t before = conf_errors_count(errors);
 	struct slice file;
-	char *text;
 	int r = file_read(AT_FDCWD, path, FILE_OCTETS, &file, NULL);
 
 	if (r == -ENOENT)
@@ -191,12 +194,13 @@ bool conf_parse_file(struct conf *conf, const char *path,
 		return false;
 	}
 	/* A line end more, so that a comment in the last line ends. */
-	text = arena_alloc(a, file.n + 2);
-	memcpy(text, file.p, file.n);
-	text[file.n] = '\n';
+	p.scan.text = arena_alloc(a, file.n + 2);
+	p.scan.n = file.n + 1;
+	memcpy(p.scan.text, file.p, file.n);
+	p.scan.text[file.n] = '\n';
 	mem_free(&file.p);
-	if (scan_text(text, file.n + 1, path, a, errors, &p.scan))
-		parse(&p, text);
+	if (scan_run(&p.scan))
+		parse(&p);
 	return conf_errors_count(errors) == before;
 }
 

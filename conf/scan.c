@@ -22,23 +22,20 @@ struct scanner {
 	char *text;
 	size_t n, at;
 	unsigned line;
-	const char *file;
-	struct conf_errors *errors;
-	struct arena *arena;
+	struct scan *scan; /* what is found goes there */
 	struct brace braces[DEPTH];
 	size_t depth;
 	enum token last, before; /* the two tokens before this one */
 	struct slice last_word, before_word;
 	unsigned last_line, before_line;
 	bool before_is_value; /* what stands there followed a "=" */
-	struct scan scan;
-	size_t room;
+	size_t room;          /* for statements */
 	bool failed;
 };
 
 static bool fail(struct scanner *s, unsigned line, const char *what)
 {
-	conf_errors_add(s->errors, s->file, line, NULL, "%s", what);
+	conf_errors_add(s->scan->errors, s->scan->file, line, NULL, "%s", what);
 	s->failed = true;
 	return false;
 }
@@ -46,17 +43,17 @@ static bool fail(struct scanner *s, unsigned line, const char *what)
 static void add_statement(struct scanner *s, struct slice name, unsigned line,
 			  bool is_block)
 {
-	if (s->scan.count == s->room) {
-		struct scan_statement *old = s->scan.statements;
+	if (s->scan->count == s->room) {
+		struct scan_statement *old = s->scan->statements;
 
 		s->room = s->room * 2 + 64;
-		s->scan.statements = arena_array(s->arena, s->room,
-						 sizeof(*s->scan.statements));
+		s->scan->statements = arena_array(s->scan->arena, s->room,
+						  sizeof(*s->scan->statements));
 		if (old != NULL)
-			memcpy(s->scan.statements, old,
-			       s->scan.count * sizeof(*old));
+			memcpy(s->scan->statements, old,
+			       s->scan->count * sizeof(*old));
 	}
-	s->scan.statements[s->scan.count++] = (struct scan_statement){
+	s->scan->statements[s->scan->count++] = (struct scan_statement){
 		.name = name, .line = line, .is_block = is_block
 	};
 }
@@ -74,7 +71,9 @@ static void push_token(struct scanner *s, enum token token, struct slice word)
 
 static char peek(const struct scanner *s, size_t ahead)
 {
-	return s->n - s->at > ahead ? s->text[s->at + ahead] : '\0';
+	if (s->n - s->at <= ahead)
+		return '\0';
+	return s->text[s->at + ahead];
 }
 
 /* --- comments, strings, words --------------------------------------------------- */
@@ -277,15 +276,11 @@ static bool check_octets(struct scanner *s)
 	return true;
 }
 
-bool scan_text(char *text, size_t n, const char *file, struct arena *arena,
-	       struct conf_errors *errors, struct scan *ret_scan)
+bool scan_run(struct scan *scan)
 {
-	struct scanner s = { .text = text,
-			     .n = n,
-			     .line = 1,
-			     .file = file,
-			     .errors = errors,
-			     .arena = arena };
+	struct scanner s = {
+		.text = scan->text, .n = scan->n, .line = 1, .scan = scan
+	};
 
 	if (!check_octets(&s))
 		return false;
@@ -296,8 +291,5 @@ bool scan_text(char *text, size_t n, const char *file, struct arena *arena,
 			   s.braces[s.depth - 1].is_block
 				   ? "a block is opened here and never closed"
 				   : "a list is opened here and never closed");
-	if (s.failed)
-		return false;
-	*ret_scan = s.scan;
-	return true;
+	return !s.failed;
 }

@@ -18,7 +18,13 @@ struct scan_statement {
 };
 
 struct scan {
-	struct scan_statement *statements; /* outside of all blocks */
+	char *text;
+	size_t n;
+	const char *file; /* for the messages */
+	struct arena *arena;
+	struct conf_errors *errors;
+	/* Found: outside of all blocks. */
+	struct scan_statement *statements;
 	size_t count;
 };
 
@@ -26,7 +32,6 @@ struct scan {
  * Looks at the text and blanks out its comments. Returns false when an error
  * was added: the text is then not for libconfuse.
  */
-bool scan_text(char *text, size_t n, const char *file, struct arena *arena,
-	       struct conf_errors *errors, struct scan *ret_scan);
+bool scan_run(struct scan *scan);
 
 #endif

@@ -39,6 +39,16 @@ struct loader {
 	struct conf_errors *errors;
 };
 
+/* The text is ours, const only for those who are given it. */
+static void wipe(struct slice text)
+{
+	void *writable;
+
+	memcpy(&writable, &text.p, sizeof(writable));
+	if (text.n > 0)
+		explicit_bzero(writable, text.n);
+}
+
 static void loaded_free(struct loaded **loaded)
 {
 	struct loaded *l = *loaded;
@@ -48,9 +58,7 @@ static void loaded_free(struct loaded **loaded)
 	for (size_t i = 0; i < l->tree.certificate_count; i++) {
 		struct tree_certificate *c = &l->certificates[i];
 
-		if (c->key_pem.n > 0)
-			explicit_bzero((char *)(uintptr_t)c->key_pem.p,
-				       c->key_pem.n);
+		wipe(c->key_pem);
 		mem_free(&c->key_pem.p);
 		mem_free(&c->chain_pem.p);
 	}
@@ -276,8 +284,7 @@ static void load_certificate(struct loader *l, const char *entry)
 	if (is_pair(l, entry, c, st.st_mode))
 		return;
 	to->tree.certificate_count--;
-	if (c->key_pem.n > 0)
-		explicit_bzero((char *)(uintptr_t)c->key_pem.p, c->key_pem.n);
+	wipe(c->key_pem);
 	mem_free(&c->key_pem.p);
 	mem_free(&c->chain_pem.p);
 }

@@ -21,6 +21,6 @@ void answer_total(struct evbuffer *out, uint64_t total);
 void answer_retried(struct evbuffer *out, uint64_t count);
 void answer_explained(struct evbuffer *out, const struct msg_explained *m);
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
-void answer_error(struct evbuffer *out, const char *text);
+void answer_error(struct evbuffer *out, const char *what);
 
 #endif

@@ -42,6 +42,7 @@ struct control {
 	struct listener *listener;
 	int waiting_fd; /* a listener that came before start(); or -1 */
 	bool is_started;
+	/* cppcheck-suppress unusedStructMember ; the macros use them */
 	TAILQ_HEAD(, session) sessions;
 	unsigned session_count;
 	uint64_t last_id;
@@ -367,6 +368,7 @@ static void on_message(struct role_self *self, struct link *from,
 	}
 }
 
+/* cppcheck-suppress constParameter ; the type is role.h's */
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 {
 	struct control *c = arg;

@@ -1,6 +1,7 @@
 #include "ctl/ask.h"
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "conf/parse.h"
 
 #include <errno.h>
@@ -12,6 +13,12 @@
 #include <sys/un.h>
 
 enum { ANSWER_TIMEOUT_S = 100, PATH_OCTETS = 4096 };
+
+struct question {
+	const struct ctl *ctl;
+	ask_on_line *on_line;
+	void *arg;
+};
 
 static void close_file(FILE **file)
 {
@@ -44,8 +51,8 @@ static FILE *dial(const struct ctl *ctl)
 	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char path[PATH_OCTETS];
-	AUTO(fd_close) int fd = -1;
 	FILE *file;
+	int fd;
 
 	find_socket(ctl, path, sizeof(path));
 	if (strlen(path) >= sizeof(address.sun_path)) {
@@ -58,6 +65,7 @@ static FILE *dial(const struct ctl *ctl)
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		ctl_complain("cannot reach the daemon at %s: %s", path,
 			     strerror(errno));
+		fd_close(&fd);
 		return NULL;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -65,8 +73,8 @@ static FILE *dial(const struct ctl *ctl)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
 			 sizeof(timeout));
 	file = fdopen(fd, "r+");
-	if (file != NULL)
-		fd = -1; /* now the file's */
+	if (file == NULL)
+		fd_close(&fd);
 	return file;
 }
 
@@ -83,10 +91,10 @@ static bool send_request(FILE *daemon, json_t *request)
 }
 
 /* True: another line follows. */
-static bool take_line(const struct ctl *ctl, const char *line, size_t n,
-		      ask_on_line *on_line, void *arg, int *ret_status)
+static bool take_line(const struct question *q, struct slice line,
+		      int *ret_status)
 {
-	json_t *object = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
+	json_t *object = json_loadb(line.p, line.n, JSON_ALLOW_NUL, NULL);
 	bool is_more = false;
 
 	if (!json_is_object(object)) {
@@ -96,7 +104,7 @@ static bool take_line(const struct ctl *ctl, const char *line, size_t n,
 		ctl_complain("%s", ask_text(object, "error"));
 		*ret_status = CTL_FAILED;
 	} else {
-		is_more = on_line(ctl, object, arg);
+		is_more = q->on_line(q->ctl, object, q->arg);
 	}
 	json_decref(object);
 	return is_more;
@@ -104,6 +112,9 @@ static bool take_line(const struct ctl *ctl, const char *line, size_t n,
 
 int ask(const struct ctl *ctl, json_t *request, ask_on_line *on_line, void *arg)
 {
+	const struct question q = { .ctl = ctl,
+				    .on_line = on_line,
+				    .arg = arg };
 	AUTO(close_file) FILE *daemon = dial(ctl);
 	AUTO(mem_free_string) char *line = NULL; /* getline(3): the same heap */
 	size_t room = 0;
@@ -124,7 +135,8 @@ int ask(const struct ctl *ctl, json_t *request, ask_on_line *on_line, void *arg)
 			ctl_complain("the daemon gave no whole answer");
 			return CTL_FAILED;
 		}
-	} while (take_line(ctl, line, (size_t)n, on_line, arg, &status));
+	} while (take_line(&q, (struct slice){ .p = line, .n = (size_t)n },
+			   &status));
 	return status;
 }
 
