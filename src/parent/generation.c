@@ -55,18 +55,27 @@ static void send_domains(struct child *c)
 	}
 }
 
+static void send_certificate(struct child *c, const struct tree_certificate *t)
+{
+	struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
+
+	m.conf_certificate.name = slice_of(t->name);
+	m.conf_certificate.chain_pem = t->chain_pem;
+	m.conf_certificate.key_pem = t->key_pem;
+	link_send(c->link, &m, -1);
+}
+
+/* Our own name's goes first: clients that ask for an unknown name, or for
+ * none, get the first one. */
 static void send_certificates(struct child *c)
 {
 	const struct tree *t = c->parent->tree;
 
-	for (size_t i = 0; i < t->certificate_count; i++) {
-		struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
-
-		m.conf_certificate.name = slice_of(t->certificates[i].name);
-		m.conf_certificate.chain_pem = t->certificates[i].chain_pem;
-		m.conf_certificate.key_pem = t->certificates[i].key_pem;
-		link_send(c->link, &m, -1);
-	}
+	for (int other = 0; other <= 1; other++)
+		for (size_t i = 0; i < t->certificate_count; i++)
+			if ((strcasecmp(t->certificates[i].name,
+					t->conf->hostname) != 0) == other)
+				send_certificate(c, &t->certificates[i]);
 }
 
 static void send_listeners(struct child *c)

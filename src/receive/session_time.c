@@ -37,9 +37,12 @@ static void tell_if(struct session *s, bool is_late, const struct reply *r)
 		session_refuse(s, r);
 }
 
-static bool is_line_late(const struct session *s, uint64_t now_ms)
+/* An octet now and then is no line. */
+static bool is_line_late(const struct session *s, uint64_t now_ms,
+			 uint64_t limit_ms)
 {
-	return s->line_ms != 0 && now_ms - s->line_ms > LINE_MS;
+	return s->line_ms != 0 &&
+	       now_ms - s->line_ms > (limit_ms < LINE_MS ? limit_ms : LINE_MS);
 }
 
 static void check_time(struct session *s, uint64_t now_ms)
@@ -57,7 +60,7 @@ static void check_time(struct session *s, uint64_t now_ms)
 	case ST_MAIL:
 	case ST_RCPT:
 	case ST_CHUNKS:
-		tell_if(s, idle > limit || is_line_late(s, now_ms),
+		tell_if(s, idle > limit || is_line_late(s, now_ms, limit),
 			&REPLY_IDLE);
 		break;
 	case ST_DATA:
@@ -69,7 +72,8 @@ static void check_time(struct session *s, uint64_t now_ms)
 			tell_if(s, is_too_slow(s, now_ms), &REPLY_TOO_SLOW);
 		break;
 	case ST_AUTH:
-		tell_if(s, idle > answer, &REPLY_IDLE);
+		tell_if(s, idle > answer || is_line_late(s, now_ms, answer),
+			&REPLY_IDLE);
 		break;
 	case ST_CLOSING:
 		end_if(s, idle > CLOSE_MS);

@@ -22,22 +22,24 @@ _serial = itertools.count(1)
 @pytest.fixture(scope="session")
 def dovecot():
     """Shared by a worker's tests: only users may be added."""
-    with Dovecot() as server:
+    with Dovecot(start=False) as server:
         for user in USERS:
             server.add_user(user)
         server.add_user("off@example.com", extra="nologin")
         server.add_user("sick@example.com", extra="userdb_tempfail=yes")
         server.add_user("full@example.com",
                         extra="userdb_quota_rule=*:bytes=10")
+        server.start()
         yield server
 
 
 @pytest.fixture
 def own_dovecot():
     """For a test that stops, freezes or breaks it."""
-    with Dovecot() as server:
+    with Dovecot(start=False) as server:
         server.add_user("alice@example.com")
         server.add_user("bob@example.com")
+        server.start()
         yield server
 
 

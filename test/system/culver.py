@@ -353,11 +353,18 @@ class Culver:
         return done
 
     def queue_size(self):
-        """Recipients in the queue, from its database."""
-        import sqlite3
-        with sqlite3.connect(f"file:{self.state}/queue.db?mode=ro",
-                             uri=True, timeout=10) as db:
-            return db.execute("SELECT count(*) FROM recipient").fetchone()[0]
+        """Recipients in the queue, from its database. Read as its owner: a
+        reader may have to make files beside it."""
+        command = ["sqlite3", "-readonly", "-cmd", ".timeout 5000",
+                   f"{self.state}/queue.db", "SELECT count(*) FROM recipient"]
+        if self.owner is not None:
+            command = as_nobody(command)
+
+        def count():
+            done = subprocess.run(command, capture_output=True, text=True,
+                                  timeout=30, check=False)
+            return done.stdout.strip()
+        return int(wait_for(count, 10, "that the database can be read"))
 
     # --- clients ----------------------------------------------------------------
 

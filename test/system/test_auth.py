@@ -4,12 +4,14 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import threading
 import time
 
 import pytest
 
 from culver import Culver, wait_for
+from dovecot import Dovecot
 from smtp import Smtp, message
 
 
@@ -151,15 +153,20 @@ def test_password_is_in_no_log(culver):
     assert b64(b"\0alice@example.com\0SesameOpen1") not in log
 
 
-def test_dovecot_sees_address_and_session(culver, dovecot):
+def test_dovecot_sees_address_and_session():
     """rip for its penalty, session for its log."""
-    with culver.submissions() as each:
-        each.ehlo()
-        each.auth_plain("trace-me@example.com", "wrong")
-    wait_for(lambda: "trace-me@example.com" in dovecot.log(), 5)
-    line = next(l for l in dovecot.log().split("\n")
-                if "trace-me@example.com" in l)
-    assert "127.0.0.1" in line
+    with Dovecot(settings="auth_verbose = yes\n") as dovecot, \
+            Culver(dovecot) as culver:
+        with culver.submissions() as each:
+            each.ehlo()
+            each.auth_plain("trace-me@example.com", "wrong")
+        wait_for(lambda: "trace-me@example.com" in dovecot.log(), 5)
+        line = next(l for l in dovecot.log().split("\n")
+                    if "trace-me@example.com" in l)
+        found = re.search(r"\(trace-me@example\.com,127\.0\.0\.1,<(\w+)",
+                          line)
+        assert found, line
+        assert found[1] in culver.log()
 
 
 def login_code(culver, password="secret"):

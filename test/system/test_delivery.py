@@ -95,7 +95,7 @@ def test_trace_fields(culver, dovecot, tag):
     ours = [r for r in letter.get_all("Received") if "with ESMTP" in r]
     assert len(ours) == 1
     assert re.match(r"from client\.test \(.*\[127\.0\.0\.1\]\)\s+by mx\.test"
-                    r"\s+with ESMTP\s+id \S+\s+for <alice@example\.com>\s*;",
+                    r" \(Culver\)\s+with ESMTP\s+id \S+\s+for <alice@example\.com>\s*;",
                     " ".join(ours[0].split()))
     stamp = email.utils.parsedate_to_datetime(ours[0].rpartition(";")[2])
     assert stamp.tzinfo is not None

@@ -1,5 +1,6 @@
 """A full disk: never a 250 without the whole message, and it recovers."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -40,12 +41,21 @@ def culver(dovecot, fake):
 
 
 def fill(culver, leave=0):
-    """Takes all room but so many octets; returns the file."""
+    """Takes all room but so many octets; returns the file. The server may be
+    writing, too, so what room there is changes meanwhile."""
     path = os.path.join(culver.state, "ballast")
-    room = os.statvfs(culver.state)
-    size = room.f_bavail * room.f_frsize - leave
     with open(path, "wb") as f:
-        os.posix_fallocate(f.fileno(), 0, size)
+        def take():
+            room = os.statvfs(culver.state)
+            size = room.f_bavail * room.f_frsize - leave
+            try:
+                if size > 0:
+                    os.posix_fallocate(f.fileno(), os.fstat(
+                        f.fileno()).st_size, size)
+                return True
+            except OSError as trouble:
+                return trouble.errno != errno.ENOSPC
+        wait_for(take, 5, "a full disk")
     return path
 
 

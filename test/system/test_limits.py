@@ -60,22 +60,25 @@ def test_connections_in_all(dovecot):
 def test_descriptors_run_out(dovecot, tag):
     """accept(2) fails: it waits and goes on, and nobody who is in suffers."""
     with Culver(dovecot, workers="1", connection_limit="10000",
-                connection_limit_per_address="10000") as culver:
+                connection_limit_per_address="10000",
+                wrapper=["prlimit", "--nofile=60:60"]) as culver:
         pid, = culver.wait_roles()["receive"]
         with culver.smtp() as inside:
             inside.ehlo()
-            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (40, hard))
-            clients = []
-            for _ in range(100):
-                clients.append(Smtp(culver.port, greeting=False))
+            clients = [Smtp(culver.port, greeting=False) for _ in range(150)]
             time.sleep(0.5)
+            waiting = sum(client.is_silent(0.01) for client in clients)
+            assert waiting > 80, "there were descriptors enough"
             inside.command("NOOP", 250)
             ticks = cpu_ticks(pid)
             time.sleep(2)
             assert cpu_ticks(pid) - ticks < 50, "it spins"
+            # The places of those who leave are taken by those who wait.
+            close_all(clients[:100])
+            for client in clients[100:]:
+                client.socket.settimeout(10)
+                assert client.reply().code in (220, 421)
             close_all(clients)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
             inside.command("NOOP", 250)
             inside.mail()
             inside.rcpt("alice@example.com")
