@@ -14,6 +14,14 @@ enum mode {
 	MODE_ENDED, /* on_end was called */
 };
 
+/* What one turn of reading or writing came to. */
+enum progress {
+	PROGRESS_NONE,
+	PROGRESS_SOME,
+	PROGRESS_CLOSED,
+	PROGRESS_FAILED
+};
+
 struct stream {
 	enum mode mode;
 	int fd;
@@ -27,6 +35,8 @@ struct stream {
 	unsigned idle_ms;
 	uint64_t last_ms; /* when an octet went either way */
 	const char *error;
+	/* TLS ended right behind octets that are to be shown first */
+	enum progress late_end;
 	const struct stream_callbacks *callbacks;
 	void *arg;
 };

@@ -19,14 +19,6 @@ enum {
 	INPUT_LIMIT_OCTETS = 16384,
 };
 
-/* What one turn of reading or writing came to. */
-enum progress {
-	PROGRESS_NONE,
-	PROGRESS_SOME,
-	PROGRESS_CLOSED,
-	PROGRESS_FAILED
-};
-
 /* --- events --------------------------------------------------------------------- */
 
 static bool may_read(const struct stream *s)
@@ -43,6 +35,8 @@ static void arm(const struct stream *s, struct event *e)
 				   .tv_usec = s->idle_ms % 1000 * 1000L };
 
 	(void)event_add(e, s->idle_ms > 0 ? &t : NULL);
+	if (s->idle_ms == 0)
+		(void)event_remove_timer(e); /* an older one stays else */
 }
 
 static void watch(struct stream *s)
@@ -103,6 +97,8 @@ static enum progress read_tls(struct stream *s, char *bytes, size_t room)
 {
 	enum progress p = PROGRESS_NONE;
 
+	if (s->late_end != PROGRESS_NONE)
+		return s->late_end;
 	while (room > 0) {
 		int n;
 
@@ -111,7 +107,11 @@ static enum progress read_tls(struct stream *s, char *bytes, size_t room)
 		if (n <= 0) {
 			enum progress last = tls_progress(s, n);
 
-			return last == PROGRESS_NONE ? p : last;
+			if (p == PROGRESS_NONE || last == PROGRESS_NONE)
+				return p == PROGRESS_NONE ? last : p;
+			s->late_end = last;
+			take_a_turn(s);
+			return p;
 		}
 		(void)evbuffer_add(s->input, bytes, (size_t)n);
 		room -= (size_t)n;
@@ -239,6 +239,7 @@ static void handshake(struct stream *s)
 static bool has_hidden_input(const struct stream *s)
 {
 	return evbuffer_get_length(s->input) > 0 ||
+	       s->late_end != PROGRESS_NONE ||
 	       (s->mode == MODE_TLS && SSL_has_pending(s->ssl));
 }
 
@@ -320,7 +321,7 @@ static void on_readable(int fd, short what, void *arg)
 	struct stream *s = arg;
 
 	(void)fd;
-	if ((what & EV_TIMEOUT) != 0) {
+	if ((what & EV_READ) == 0) {
 		if (is_idle(s))
 			end(s, STREAM_IDLE);
 		else
@@ -338,7 +339,7 @@ static void on_writable(int fd, short what, void *arg)
 	struct stream *s = arg;
 
 	(void)fd;
-	if ((what & EV_TIMEOUT) != 0 && is_idle(s))
+	if ((what & EV_WRITE) == 0 && is_idle(s))
 		end(s, STREAM_IDLE);
 	else if (s->mode == MODE_HANDSHAKE)
 		handshake(s);
@@ -401,8 +402,11 @@ struct evbuffer *stream_input(struct stream *s)
 void stream_set_input_limit(struct stream *s, size_t limit_octets)
 {
 	s->input_limit = limit_octets;
-	if (s->mode != MODE_ENDED)
-		watch(s);
+	if (s->mode == MODE_ENDED)
+		return;
+	watch(s);
+	if (s->mode == MODE_TLS && SSL_has_pending(s->ssl))
+		take_a_turn(s);
 }
 
 void stream_pause(struct stream *s)

@@ -102,6 +102,8 @@ static SSL_CTX *make_context(struct tls_server *server)
 	if (ctx == NULL)
 		return NULL;
 	(void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	/* Many close without saying so in TLS; SMTP marks its own ends. */
+	(void)SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
 					       SSL_OP_NO_TICKET |
 					       SSL_OP_NO_COMPRESSION |
@@ -124,6 +126,12 @@ static BIO *open_pem(struct slice pem)
 	return pem.n <= 1 << 20 ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 }
 
+/* Whether the last read found no further PEM object, not a broken one. */
+static bool has_no_more(void)
+{
+	return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
 static bool use_chain(SSL_CTX *ctx, BIO *bio)
 {
 	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -132,7 +140,7 @@ static bool use_chain(SSL_CTX *ctx, BIO *bio)
 	X509_free(x);
 	while (ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
 		ok = SSL_CTX_add0_chain_cert(ctx, x) == 1;
-	return ok;
+	return ok && has_no_more();
 }
 
 /* A password would be asked for on a terminal: there is none. */
