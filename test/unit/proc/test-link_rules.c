@@ -1,4 +1,5 @@
 /* What a link makes of a peer that breaks its rules. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -83,6 +84,7 @@ static void send_raw(int to, struct slice octets, const int *fds, size_t count)
 		h.msg_control = control;
 		h.msg_controllen = CMSG_SPACE(sizeof(int) * count);
 		c = CMSG_FIRSTHDR(&h);
+		assert(c != NULL);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int) * count);
