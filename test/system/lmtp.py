@@ -39,7 +39,8 @@ class FakeLmtp:
         self._listener.bind(self.path)
         os.chmod(self.path, 0o666)
         self._listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def __enter__(self):
         return self
@@ -49,6 +50,9 @@ class FakeLmtp:
 
     def close(self):
         self._released.set()
+        # The thread must not wake up on a descriptor that is the next one's.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
         self._listener.close()
         os.unlink(self.path)
         with self._lock:
