@@ -13,7 +13,7 @@
 enum { CTL_DONE, CTL_FAILED, CTL_USAGE };
 
 struct ctl {
-	const char *dir;    /* -C: of the configuration */
+	const char *dir;    /* -c: of the configuration */
 	const char *socket; /* -s, or NULL */
 	const char **overrides;
 	size_t override_count;
