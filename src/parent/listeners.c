@@ -15,7 +15,8 @@
 
 #include <event2/util.h>
 
-enum { BACKLOG = 1024, SOCKETS_MAX = 3 * 64 };
+/* Of each service 64 configured, and what was handed over. */
+enum { BACKLOG = 1024, SOCKETS_MAX = 3 * 64 + NOTIFY_FDS_MAX };
 
 struct set {
 	struct listening items[SOCKETS_MAX];
@@ -115,12 +116,11 @@ int listeners_open_unix(const char *path, mode_t mode)
 
 /* --- making a new set out of the old one ----------------------------------------- */
 
-static int find(const struct set *set, enum listener_service service,
-		const char *address)
+/* Whatever service had it: an address may move from one to another. */
+static int find(const struct set *set, const char *address)
 {
 	for (size_t i = 0; i < set->count; i++)
-		if (set->items[i].service == service &&
-		    strcmp(set->items[i].address, address) == 0)
+		if (strcmp(set->items[i].address, address) == 0)
 			return set->items[i].fd;
 	return -1;
 }
@@ -134,6 +134,14 @@ static void add(struct set *set, enum listener_service service,
 	};
 }
 
+/* Returns a descriptor or -errno. */
+static int copy_of(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
 /* Another descriptor of a socket that stays, or a new socket. */
 static bool add_address(struct listeners *l, struct set *next,
 			enum listener_service service, const char *address,
@@ -145,13 +153,15 @@ static bool add_address(struct listeners *l, struct set *next,
 		[LISTENER_SUBMISSIONS] = "listen_submissions",
 		[LISTENER_CONTROL] = "run_dir",
 	};
-	int old = find(&l->set, service, address);
-	int fd = old >= 0 ? fcntl(old, F_DUPFD_CLOEXEC, 0) : open_tcp(address);
+	int old = find(&l->set, address);
+	int fd = -EADDRINUSE;
 
+	if (find(next, address) < 0)
+		fd = old >= 0 ? copy_of(old) : open_tcp(address);
 	if (fd < 0) {
 		conf_errors_add(errors, NULL, 0, settings[service],
 				"cannot listen on %s: %s", address,
-				strerror(old >= 0 ? errno : -fd));
+				strerror(-fd));
 		return false;
 	}
 	add(next, service, address, fd);
