@@ -26,7 +26,9 @@ struct parser {
  * to tell while it runs. */
 static struct parser *parsing;
 
-static void on_error(cfg_t *cfg, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg,
+							   const char *format,
+							   va_list ap)
 {
 	char text[512];
 
