@@ -42,6 +42,10 @@ static bool make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		return fail("cannot use a directory", path, errno);
 	if (!S_ISDIR(st.st_mode))
 		return fail("cannot use a directory", path, ENOTDIR);
+	/* What was there may have been open to others. */
+	if ((st.st_mode & 07777 & ~mode) != 0 &&
+	    chmod(path, st.st_mode & mode) < 0)
+		return fail("cannot close a directory to others", path, errno);
 	if (geteuid() == 0 && chown(path, uid, gid) < 0)
 		return fail("cannot give a directory away", path, errno);
 	return true;
