@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,12 +46,27 @@ static int open_stderr(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* systemd.exec(5): JOURNAL_STREAM names the journal's end of our standard
+ * error, if that is where it goes. */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (text == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof(own), "%lu:%lu", (unsigned long)st.st_dev,
+		       (unsigned long)st.st_ino);
+	return strcmp(text, own) == 0;
+}
+
 /* What the machine has, where the setting is silent. */
 static int open_default(bool is_foreground, enum log_sink *ret_sink)
 {
 	int fd = -1;
 
-	if (!is_foreground) {
+	if (!is_foreground || stderr_is_journal()) {
 		*ret_sink = LOG_TO_JOURNAL;
 		fd = open_journal();
 		if (fd < 0) {
