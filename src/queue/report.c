@@ -125,6 +125,7 @@ int report_add(struct turn *t, const struct store_entry *e,
 	bool has_answer = o->code != 0;
 	struct dsn_recipient recipient = {
 		.address = to->original.n > 0 ? to->original : to->address,
+		.mailbox = to->address,
 		.orcpt_type = to->orcpt_type,
 		.orcpt = to->orcpt,
 		.action = action,

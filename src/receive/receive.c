@@ -68,6 +68,27 @@ static void on_socket(int fd, int error, struct slice where, void *arg)
 		userdb_client_connected(d->receive->users, fd, error);
 }
 
+/* What only the conversation can tell; log_socket() said the rest. */
+static void on_dovecot(enum auth_event event, const char *text, void *arg)
+{
+	const struct dovecot_socket *d = arg;
+
+	switch (event) {
+	case AUTH_WRONG_SOCKET:
+	case AUTH_RESTRICTED:
+		LOG(LOG_ERROR, NULL, "Dovecot's socket is of no use",
+		    log_string("kind", d->name), log_string("reason", text));
+		break;
+	case AUTH_LOST:
+		LOG(LOG_INFO, NULL, "Dovecot closed its socket",
+		    log_string("kind", d->name), log_string("reason", text));
+		break;
+	case AUTH_CONNECTED:
+	case AUTH_UNREACHABLE:
+		break;
+	}
+}
+
 static void want_socket(void *arg)
 {
 	struct dovecot_socket *d = arg;
@@ -257,11 +278,14 @@ static void start(struct role_self *self, void *arg)
 
 	s->logins = login_client_new(s->base, want_socket, &r->logins_socket);
 	r->users = userdb_client_new(s->base, want_socket, &r->users_socket);
+	login_client_on_event(s->logins, on_dovecot, &r->logins_socket);
+	userdb_client_on_event(r->users, on_dovecot, &r->users_socket);
 	s->resolver = resolver_new(s->base, r->users);
 	r->questions = questions_new(self, s->resolver);
 	use(r, role_conf(self));
 	clients_start(r->clients);
 }
+
 static void receive_done(struct receive *r)
 {
 	if (r->self == NULL)
