@@ -86,12 +86,18 @@ static void put_escaped(struct line *l, struct slice s)
 		put(l, S("..."));
 }
 
+static void put_number(struct line *l, const struct log_fact *f)
+{
+	put_format(l, f->is_id ? "%016llx" : "%llu",
+		   (unsigned long long)f->number);
+}
+
 static void put_value(struct line *l, const struct log_fact *f)
 {
 	bool quote;
 
 	if (f->is_number) {
-		put_format(l, "%llu", (unsigned long long)f->number);
+		put_number(l, f);
 		return;
 	}
 	quote = f->text.n == 0 || slice_find(f->text, ' ') < f->text.n;
@@ -145,7 +151,7 @@ static void put_journal_field(struct line *l, const struct log_fact *f)
 	}
 	put(l, S("="));
 	if (f->is_number)
-		put_format(l, "%llu", (unsigned long long)f->number);
+		put_number(l, f);
 	else
 		put_escaped(l, f->text);
 	put(l, S("\n"));
@@ -271,6 +277,14 @@ struct log_fact log_number(const char *key, uint64_t value)
 	return (struct log_fact){ .key = key,
 				  .number = value,
 				  .is_number = true };
+}
+
+struct log_fact log_id(const char *key, uint64_t value)
+{
+	struct log_fact f = log_number(key, value);
+
+	f.is_id = true;
+	return f;
 }
 
 void log_use(enum log_sink sink, int fd)

@@ -44,12 +44,15 @@ struct log_fact {
 	struct slice text;
 	uint64_t number;
 	bool is_number;
+	bool is_id;
 };
 
 /* Facts: text of any origin; a C string of any origin; a number. */
 struct log_fact log_text(const char *key, struct slice value);
 struct log_fact log_string(const char *key, const char *value);
 struct log_fact log_number(const char *key, uint64_t value);
+/* A number that names something, as 16 hex digits: a queue_id. */
+struct log_fact log_id(const char *key, uint64_t value);
 
 #define LOG(level, ctx, message, ...)                                          \
 	log_event(level, ctx, message,                                         \

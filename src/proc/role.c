@@ -31,12 +31,14 @@ struct role_self {
 	TAILQ_HEAD(, socket_request) socket_requests;
 	uint64_t last_socket_id;
 	bool is_started;
+	bool is_leaving;
 	int status;
 };
 
 static void leave(struct role_self *self, int status)
 {
 	self->status = status;
+	self->is_leaving = true;
 	(void)event_base_loopbreak(self->base);
 }
 
@@ -207,7 +209,8 @@ static void start(struct role_self *self)
 		return;
 	}
 	self->program->start(self, self->arg);
-	link_send(self->parent, &ready, -1);
+	if (!self->is_leaving) /* start() may have found that it cannot work */
+		link_send(self->parent, &ready, -1);
 }
 
 static void on_parent_message(struct link *link, struct message *m, void *arg)

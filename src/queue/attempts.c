@@ -115,7 +115,7 @@ static void fail_content(struct attempts *a, const struct store_entry *e,
 
 	LOG(LOG_ERROR, NULL, "cannot read a queued message's content",
 	    log_text("trace", e->message.trace),
-	    log_number("queue_id", e->message.queue_id),
+	    log_id("queue_id", e->message.queue_id),
 	    log_string("error", strerror(-error)));
 	batch_outcome(a->batch, e->recipient.row, &unreadable);
 }

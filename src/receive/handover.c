@@ -100,7 +100,7 @@ static void log_outcome(const struct handover *h, const char *message)
 {
 	struct handover_counts n = handover_count(h);
 
-	LOG(LOG_INFO, &h->log, message, log_number("queue_id", h->queue_id),
+	LOG(LOG_INFO, &h->log, message, log_id("queue_id", h->queue_id),
 	    log_number("delivered", n.delivered),
 	    log_number("refused", n.refused), log_number("due", n.due),
 	    log_number("open", h->open_count),
