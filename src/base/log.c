@@ -127,6 +127,7 @@ static void put_ctx(struct line *l, const struct log_ctx *ctx)
 	put_fact(l, &f);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): log_event()'s six */
 static void put_body(struct line *l, enum log_level level,
 		     const struct log_ctx *ctx, const char *message,
 		     const struct log_fact *facts, size_t count)

@@ -253,9 +253,10 @@ static void spawn(struct child *c)
 
 static unsigned backoff_ms(const struct child *c)
 {
-	unsigned shift = c->failures < 7 ? c->failures : 7;
-	unsigned ms = c->failures == 0 ? 0 : BACKOFF_FIRST_MS << (shift - 1);
+	unsigned ms = c->failures == 0 ? 0 : BACKOFF_FIRST_MS;
 
+	for (unsigned i = 1; i < c->failures && ms < BACKOFF_LONGEST_MS; i++)
+		ms *= 2;
 	return ms < BACKOFF_LONGEST_MS ? ms : BACKOFF_LONGEST_MS;
 }
 

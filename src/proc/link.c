@@ -225,6 +225,7 @@ static void on_readable(int fd, short what, void *arg)
 		close_link(l, r == -EBADMSG ? LINK_MISBEHAVED : LINK_GONE);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what a link is, all at once */
 struct link *link_new(struct event_base *base, int fd, enum role self,
 		      enum role peer, unsigned index,
 		      link_on_message *on_message, link_on_closed *on_closed,

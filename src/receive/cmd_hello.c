@@ -31,6 +31,7 @@ static struct slice ehlo_text(const struct session *s, struct arena *a)
 		slice_of(conf->hostname),
 		S("\nPIPELINING\n8BITMIME\nSMTPUTF8\nCHUNKING"
 		  "\nENHANCEDSTATUSCODES\nDSN"),
+		/* RFC 1870 4, RFC 9422 4 */
 		arena_format(a, "\nSIZE %ju\nLIMITS RCPTMAX=%ju",
 			     (uintmax_t)conf->message_size_limit,
 			     (uintmax_t)conf->recipient_limit),

@@ -22,8 +22,8 @@ static int replay(const char *path)
 	}
 	rewind(f);
 	data = malloc((size_t)size + 1);
-	failed = data == NULL ||
-		 fread(data, 1, (size_t)size, f) != (size_t)size;
+	failed =
+		data == NULL || fread(data, 1, (size_t)size, f) != (size_t)size;
 	(void)fclose(f);
 	if (!failed)
 		(void)LLVMFuzzerTestOneInput(data, (size_t)size);
@@ -41,8 +41,8 @@ static int replay_directory(const char *path)
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (snprintf(file, sizeof(file), "%s/%s", path,
-			     entry->d_name) < (int)sizeof(file))
+		if (snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) <
+		    (int)sizeof(file))
 			failures += replay(file);
 		else
 			failures++;

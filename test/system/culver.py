@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 
-from smtp import Smtp
+from smtp import Closed, Smtp
 
 NOBODY = 65534
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -216,8 +216,12 @@ class Culver:
                 env=environment(how.pop("env", None)), **how)
 
     def start(self, timeout=20, **how):
+        said = len(self.log())
         self.launch(**how)
         self.wait_greeting(timeout)
+        if self.settings["log"] == "stderr" and \
+                self.settings["log_level"] != "error":
+            wait_for(lambda: "ready" in self.log()[said:], 10, "\"ready\"")
 
     def wait_greeting(self, timeout=20):
         """Waits until each of its listeners greets."""
@@ -233,7 +237,7 @@ class Culver:
                     if client.greeting.code == 220:
                         ports.pop(0)
                         continue
-            except (OSError, EOFError, RuntimeError, Exception):
+            except (Closed, OSError):
                 pass
             if self.process.poll() is not None:
                 raise RuntimeError(
