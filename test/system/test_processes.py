@@ -284,6 +284,7 @@ def test_as_root_it_changes_users(dovecot, tag):
     os.rmdir(culver.state)  # it makes its own
     with culver:
         culver.start()
+        wait_for(lambda: ": ready " in culver.log(), 10, "all roles ready")
         roles = culver.wait_roles()
         for name, pids in roles.items():
             user = vault if name == "queue" else street
