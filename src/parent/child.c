@@ -7,10 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -42,56 +39,6 @@ static int make_pair(int fds[2])
 {
 	return socketpair(
 		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
-}
-
-/* --- fork and exec ------------------------------------------------------------------ */
-
-/* The few variables a role may see. */
-static char **clean_environment(void)
-{
-	static const char *const kept[] = { "TZ", "ASAN_OPTIONS",
-					    "UBSAN_OPTIONS", "OPENSSL_CONF" };
-	static char *environment[sizeof(kept) / sizeof(kept[0]) + 1];
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		const char *value = getenv(kept[i]);
-		char *entry = NULL;
-
-		if (value != NULL &&
-		    asprintf(&entry, "%s=%s", kept[i], value) > 0)
-			environment[n++] = entry;
-	}
-	environment[n] = NULL;
-	return environment;
-}
-
-/* In the child, between fork and exec. Does not return. */
-static void become_role(const struct child *c, int link_fd)
-{
-	const struct parent *p = c->parent;
-	char name[] = "culverd", role[32], index[32];
-	char *argv[] = { name, role, index, NULL };
-	sigset_t none;
-	int exe, r;
-
-	(void)snprintf(role, sizeof(role), "--role=%s", role_name(c->role));
-	(void)snprintf(index, sizeof(index), "--index=%u", c->index);
-	/* Both out of the way of descriptor 3, then all else shut. */
-	link_fd = fcntl(link_fd, F_DUPFD, 10);
-	exe = fcntl(p->self_exe, F_DUPFD, 10);
-	if (link_fd < 0 || exe < 0 || dup2(link_fd, ROLE_PARENT_FD) < 0 ||
-	    dup2(exe, ROLE_PARENT_FD + 1) < 0)
-		_exit(71);
-	(void)fcntl(ROLE_PARENT_FD + 1, F_SETFD, FD_CLOEXEC);
-	(void)close_range(ROLE_PARENT_FD + 2, ~0U, 0);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	r = privileges_drop(&p->users, c->role);
-	if (r < 0)
-		_exit(77);
-	(void)fexecve(ROLE_PARENT_FD + 1, argv, clean_environment());
-	_exit(72);
 }
 
 /* --- links ------------------------------------------------------------------------ */
@@ -235,7 +182,7 @@ static void spawn(struct child *c)
 	}
 	c->pid = fork();
 	if (c->pid == 0)
-		become_role(c, fds[1]);
+		exec_role(c, fds[1]);
 	fd_close(&fds[1]);
 	if (c->pid < 0) {
 		LOG(LOG_ERROR, NULL, "cannot fork",

@@ -44,6 +44,7 @@ struct parent {
 	uint64_t generation;
 	uint64_t loaded_print, seen_print; /* tree_fingerprint() */
 	struct listeners *listeners;
+	int lock_fd; /* of state_dir */
 	int control_fd;
 	int census_fd;
 	uint64_t census_key;
@@ -56,6 +57,9 @@ struct parent {
 	struct event *on_look; /* at the files */
 	struct event *on_drained;
 };
+
+/* exec.c: in the child, between fork and exec. Does not return. */
+void exec_role(const struct child *c, int link_fd) __attribute__((noreturn));
 
 /* child.c */
 void children_start(struct parent *p);

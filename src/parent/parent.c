@@ -11,9 +11,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -21,6 +23,8 @@ enum {
 	DRAIN_MS = 10000,      /* for open sessions */
 	DRAIN_REST_MS = 5000,  /* for what LMTP has in hand */
 	DRAIN_GRACE_MS = 1000, /* then SIGKILL */
+	LOCK_STEP_MS = 20,     /* waiting for a server that ends */
+	LOCK_STEPS = 100,
 };
 
 /* --- start ---------------------------------------------------------------------------- */
@@ -51,6 +55,24 @@ static bool make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	return true;
 }
 
+/* One server a queue. The one before may just be ending. */
+static bool lock_state(struct parent *p)
+{
+	const struct timespec moment = { .tv_nsec = LOCK_STEP_MS * 1000000L };
+	const char *path = p->tree->conf->state_dir;
+
+	p->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->lock_fd < 0)
+		return fail("cannot use a directory", path, errno);
+	for (int i = 0; flock(p->lock_fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_STEPS)
+			return fail("another culverd uses this directory", path,
+				    errno);
+		(void)nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
 static bool open_control(struct parent *p)
 {
 	AUTO(arena_free) struct arena *a = arena_new(4096);
@@ -75,7 +97,7 @@ static bool prepare(struct parent *p)
 	if (!make_dir(conf->state_dir, 0700, users_uid(u, ROLE_QUEUE),
 		      users_gid(u, ROLE_QUEUE)) ||
 	    !make_dir(conf->run_dir, 0755, geteuid(), getegid()) ||
-	    !open_control(p))
+	    !lock_state(p) || !open_control(p))
 		return false;
 	p->workers = (unsigned)conf->workers;
 	if (getrandom(&p->census_key, sizeof(p->census_key), 0) < 0)
@@ -294,6 +316,7 @@ int parent_main(const struct parent_options *options)
 	struct parent p = { .options = options,
 			    .listeners = listeners_new(),
 			    .self_exe = -1,
+			    .lock_fd = -1,
 			    .control_fd = -1,
 			    .census_fd = -1 };
 	int status = run(&p);
@@ -303,6 +326,7 @@ int parent_main(const struct parent_options *options)
 	notify_free(&p.notify);
 	listeners_free(&p.listeners);
 	tree_free(&p.tree);
+	fd_close(&p.lock_fd);
 	fd_close(&p.control_fd);
 	fd_close(&p.census_fd);
 	fd_close(&p.self_exe);

@@ -1,0 +1,61 @@
+/* From a fork of the parent to a role: nothing of the parent's stays. */
+#include "parent/parent-private.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The few variables a role may see. */
+static char **clean_environment(void)
+{
+	static const char *const kept[] = { "TZ", "ASAN_OPTIONS",
+					    "UBSAN_OPTIONS", "OPENSSL_CONF" };
+	static char *environment[sizeof(kept) / sizeof(kept[0]) + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		const char *value = getenv(kept[i]);
+		char *entry = NULL;
+
+		if (value != NULL &&
+		    asprintf(&entry, "%s=%s", kept[i], value) > 0)
+			environment[n++] = entry;
+	}
+	environment[n] = NULL;
+	return environment;
+}
+
+void exec_role(const struct child *c, int link_fd)
+{
+	const struct parent *p = c->parent;
+	char name[] = "culverd", role[32], index[32];
+	char *argv[] = { name, role, index, NULL };
+	sigset_t none;
+	int exe, lock, r;
+
+	(void)snprintf(role, sizeof(role), "--role=%s", role_name(c->role));
+	(void)snprintf(index, sizeof(index), "--index=%u", c->index);
+	/* All out of the way of descriptor 3, then all else shut. */
+	link_fd = fcntl(link_fd, F_DUPFD, 10);
+	exe = fcntl(p->self_exe, F_DUPFD, 10);
+	lock = fcntl(p->lock_fd, F_DUPFD, 10);
+	if (link_fd < 0 || exe < 0 || dup2(link_fd, ROLE_PARENT_FD) < 0 ||
+	    dup2(exe, ROLE_PARENT_FD + 1) < 0 ||
+	    dup2(lock, ROLE_PARENT_FD + 2) < 0)
+		_exit(71);
+	(void)fcntl(ROLE_PARENT_FD + 1, F_SETFD, FD_CLOEXEC);
+	/* The queue holds the lock of state_dir, too: when the parent is
+	 * killed, the next server waits until this one's queue has ended. */
+	if (c->role != ROLE_QUEUE)
+		(void)close(ROLE_PARENT_FD + 2);
+	(void)close_range(ROLE_PARENT_FD + 3, ~0U, 0);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	r = privileges_drop(&p->users, c->role);
+	if (r < 0)
+		_exit(77);
+	(void)fexecve(ROLE_PARENT_FD + 1, argv, clean_environment());
+	_exit(72);
+}
