@@ -12,17 +12,7 @@ cd "$(dirname "$0")" || exit 1
 top=$PWD
 build=${BUILD_DIR:-$top/build-test}
 jobs=$(nproc)
-
-packages="gcc make autoconf automake pkg-config libc6-dev
-	libevent-dev libssl-dev libsqlite3-dev libidn2-dev libunistring-dev
-	libconfuse-dev libjansson-dev libseccomp-dev libcmocka-dev
-	dovecot-core dovecot-lmtpd dovecot-imapd dovecot-sieve
-	python3 python3-pytest python3-pytest-timeout python3-pytest-xdist
-	swaks sqlite3 openssl util-linux iproute2
-	clang-format clang-tidy cppcheck"
-# Those whose security updates matter to us; installing them upgrades them.
-libraries="libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7
-	libssl3 openssl"
+. test/install.sh
 
 passed=0
 failed=0
@@ -31,49 +21,9 @@ say() { printf '\n== %s\n' "$*"; }
 
 # --- what must be installed ---------------------------------------------------
 
-as_root() {
-	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
-}
-
-missing_packages() {
-	local p
-	for p in $packages $libraries; do
-		dpkg-query -W -f='${Status}' "$p" 2>/dev/null |
-			grep -q ' installed$' || echo "$p"
-	done
-	# libevent before this has known holes in what we use.
-	dpkg --compare-versions "$(dpkg-query -W -f='${Version}' \
-		libevent-core-2.1-7 2>/dev/null)" ge 2.1.12-stable-8+deb12u1 ||
-		echo libevent-core-2.1-7
-}
-
-# No service of a package is to start here: Dovecot is run by the tests.
-install_packages() {
-	local policy=/usr/sbin/policy-rc.d own=no status=0
-	if [ ! -e $policy ]; then
-		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
-		as_root chmod 755 $policy
-		own=yes
-	fi
-	as_root apt-get -q update &&
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-			--no-install-recommends install $packages $libraries ||
-		status=1
-	[ $own = no ] || as_root rm -f $policy
-	return $status
-}
-
 prepare() {
-	local missing
-	missing=$(missing_packages)
-	if [ -n "$missing" ]; then
-		say "Installing:" $missing
-		if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
-			echo "run as root once, or install these yourself"
-			exit 1
-		fi
-		install_packages || exit 1
-	fi
+	say "Looking for packages"
+	need_packages $run_packages $test_packages || exit 1
 	# The two users of a server that root starts.
 	if [ "$(id -u)" = 0 ]; then
 		for user in culver culverq; do

@@ -1,0 +1,59 @@
+# Sourced by test.sh and demo.sh: what must be installed on Debian 12.
+
+# To build Culver and to run it beside a private Dovecot.
+run_packages="gcc make autoconf automake pkg-config libc6-dev
+	libevent-dev libssl-dev libsqlite3-dev libidn2-dev libunistring-dev
+	libconfuse-dev libjansson-dev libseccomp-dev
+	dovecot-core dovecot-lmtpd dovecot-imapd dovecot-sieve
+	python3 swaks openssl util-linux"
+# To test it as well.
+test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
+	python3-pytest-xdist sqlite3 procps clang-format clang-tidy cppcheck"
+# Those whose security updates matter to us; installing them upgrades them.
+library_packages="libevent-core-2.1-7 libevent-extra-2.1-7
+	libevent-openssl-2.1-7 libssl3"
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# missing_packages PACKAGE...: those that are not there, or too old.
+missing_packages() {
+	local p
+	for p in "$@" $library_packages; do
+		dpkg-query -W -f='${Status}' "$p" 2>/dev/null |
+			grep -q ' installed$' || echo "$p"
+	done
+	# libevent before this has known holes in what we use.
+	dpkg --compare-versions "$(dpkg-query -W -f='${Version}' \
+		libevent-core-2.1-7 2>/dev/null)" ge 2.1.12-stable-8+deb12u1 ||
+		echo libevent-core-2.1-7
+}
+
+# No service of a package is to start: our own scripts run Dovecot.
+apt_install() {
+	local policy=/usr/sbin/policy-rc.d own=no status=0
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod 755 $policy
+		own=yes
+	fi
+	as_root apt-get -q update &&
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+			--no-install-recommends install "$@" || status=1
+	[ $own = no ] || as_root rm -f $policy
+	return $status
+}
+
+# need_packages PACKAGE...: installs them if something is missing.
+need_packages() {
+	local missing
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	echo "missing:" $missing
+	if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+		echo "Run this once as root or with sudo, or install them." >&2
+		return 1
+	fi
+	apt_install "$@" $library_packages
+}
