@@ -39,11 +39,13 @@ static void arm(const struct stream *s, struct event *e)
 		(void)event_remove_timer(e); /* an older one stays else */
 }
 
+/* Most pauses are over before anything comes: only when something does is the
+ * event taken out, in on_readable(). */
 static void watch(struct stream *s)
 {
 	if (may_read(s))
 		arm(s, s->on_readable);
-	else
+	else if (!s->is_paused)
 		(void)event_del(s->on_readable);
 }
 
@@ -330,6 +332,8 @@ static void on_readable(int fd, short what, void *arg)
 	}
 	if (s->mode == MODE_HANDSHAKE)
 		handshake(s);
+	else if (s->is_paused)
+		(void)event_del(s->on_readable);
 	else
 		read_turn(s, true);
 }
