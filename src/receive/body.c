@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 
+enum { READ_OCTETS = 65536 };
+
 /* --- towards struct content ---------------------------------------------------- */
 
 static void put(struct transaction *t, struct slice octets)
@@ -56,12 +58,13 @@ static void add_fields(struct session *s)
 {
 	struct transaction *t = s->tx;
 	struct arena *a = s->server->scratch;
-	char date[DATE_OCTETS];
 
 	if (!t->adds_fields)
 		return;
 	t->adds_fields = false;
 	if (!t->header.has_date) {
+		char date[DATE_OCTETS];
+
 		date_format(clock_wall_s(), date);
 		put(t, arena_format(a, "Date: %s\r\n", date));
 	}
@@ -170,6 +173,17 @@ static void sink(struct slice run, void *arg)
 	take_header(s, run);
 }
 
+/* A big message comes in bigger reads. */
+static void read_more_at_once(struct session *s)
+{
+	struct transaction *t = s->tx;
+
+	if (t->reads_more || t->data.octets < READ_OCTETS)
+		return;
+	t->reads_more = true;
+	stream_set_input_limit(s->stream, READ_OCTETS);
+}
+
 /* --- the whole ---------------------------------------------------------------------- */
 
 static struct slice received_field(const struct session *s)
@@ -230,6 +244,7 @@ bool body_feed(struct session *s)
 			s, &consumed);
 		s->rate_octets += consumed;
 		(void)evbuffer_drain(in, consumed);
+		read_more_at_once(s);
 	}
 	return true;
 }

@@ -15,12 +15,12 @@ struct part {
 	enum message_type type;
 	struct slice name;
 	struct slice text; /* aliases, or the chain */
-	struct slice key_pem;
+	char *key;         /* PEM */
+	size_t key_octets;
 };
 
 struct generation {
 	struct arena *arena;
-	size_t key_octets;
 	STAILQ_HEAD(, part) parts;
 };
 
@@ -39,9 +39,8 @@ static void wipe(struct generation *g)
 	struct part *p;
 
 	STAILQ_FOREACH(p, &g->parts, entry)
-		if (p->key_pem.n > 0)
-			explicit_bzero((void *)(uintptr_t)p->key_pem.p,
-				       p->key_pem.n);
+		if (p->key != NULL)
+			explicit_bzero(p->key, p->key_octets);
 }
 
 void generation_free(struct generation **g)
@@ -51,6 +50,14 @@ void generation_free(struct generation **g)
 	wipe(*g);
 	arena_free(&(*g)->arena);
 	mem_free(g);
+}
+
+static void keep_key(struct generation *g, struct part *p, struct slice key_pem)
+{
+	p->key_octets = key_pem.n;
+	p->key = arena_alloc(g->arena, key_pem.n);
+	if (key_pem.n > 0)
+		memcpy(p->key, key_pem.p, key_pem.n);
 }
 
 void generation_add(struct generation *g, const struct message *m)
@@ -64,7 +71,7 @@ void generation_add(struct generation *g, const struct message *m)
 	} else {
 		p->name = arena_copy(g->arena, m->conf_certificate.name);
 		p->text = arena_copy(g->arena, m->conf_certificate.chain_pem);
-		p->key_pem = arena_copy(g->arena, m->conf_certificate.key_pem);
+		keep_key(g, p, m->conf_certificate.key_pem);
 	}
 	STAILQ_INSERT_TAIL(&g->parts, p, entry);
 }
@@ -97,9 +104,10 @@ static bool read_domain(const struct part *p, const struct conf *conf,
 
 static bool read_certificate(const struct part *p, struct tls_server *tls)
 {
+	const struct slice key = { p->key, p->key_octets };
 	const char *problem = NULL;
 
-	if (tls_server_add(tls, p->text, p->key_pem, &problem) == 0)
+	if (tls_server_add(tls, p->text, key, &problem) == 0)
 		return true;
 	LOG(LOG_ERROR, NULL, "certificate cannot be used",
 	    log_text("name", p->name), log_string("problem", problem));

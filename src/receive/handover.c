@@ -96,11 +96,12 @@ static void reply(struct handover *h, struct reply words)
 	event_active(h->event, EV_TIMEOUT, 0);
 }
 
-static void log_outcome(const struct handover *h, const char *message)
+static void log_outcome(const struct handover *h, enum log_level level,
+			const char *message)
 {
 	struct handover_counts n = handover_count(h);
 
-	LOG(LOG_INFO, &h->log, message, log_id("queue_id", h->queue_id),
+	LOG(level, &h->log, message, log_id("queue_id", h->queue_id),
 	    log_number("delivered", n.delivered),
 	    log_number("refused", n.refused), log_number("due", n.due),
 	    log_number("open", h->open_count),
@@ -145,7 +146,7 @@ static void decide(struct handover *h)
 	} else if (handover_select(h) > 0) {
 		queue_rest(h);
 	} else {
-		log_outcome(h, "message delivered");
+		log_outcome(h, LOG_DEBUG, "message delivered");
 		reply(h, handover_accepted(h, S("delivered")));
 	}
 }
@@ -276,7 +277,8 @@ void handover_abandon(struct handover **handover)
 	forget_client(h);
 	switch (h->state) {
 	case HANDOVER_DELIVERING:
-		log_outcome(h, "client gone before the delivery ended");
+		log_outcome(h, LOG_INFO,
+			    "client gone before the delivery ended");
 		cancel_delivery(h);
 		detach(h);
 		break;
@@ -358,7 +360,7 @@ static void on_enqueued(struct handovers *hs, const struct msg_enqueued *m)
 		return;
 	}
 	h->queue_id = m->queue_id;
-	log_outcome(h, "message queued");
+	log_outcome(h, LOG_INFO, "message queued");
 	reply(h, handover_accepted(h, S("queued")));
 }
 

@@ -96,7 +96,8 @@ void questions_ask(struct questions *questions, struct link *from,
 				      on_answer, q);
 }
 
-void questions_on_peer_gone(struct questions *questions, struct link *peer)
+void questions_on_peer_gone(struct questions *questions,
+			    const struct link *peer)
 {
 	struct question *q;
 	struct question *next;

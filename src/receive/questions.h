@@ -17,6 +17,7 @@ void questions_free(struct questions **questions);
 void questions_ask(struct questions *questions, struct link *from,
 		   const struct message *m);
 /* Nobody waits for these answers any more. */
-void questions_on_peer_gone(struct questions *questions, struct link *peer);
+void questions_on_peer_gone(struct questions *questions,
+			    const struct link *peer);
 
 #endif

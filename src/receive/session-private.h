@@ -47,7 +47,10 @@ struct session_auth {
 	bool is_unbindable; /* Dovecot asks for what we cannot give */
 };
 
-enum { SESSION_TRACE_OCTETS = 13 }; /* 65 bits in base32 */
+enum {
+	SESSION_TRACE_OCTETS = 13,    /* 65 bits in base32 */
+	SESSION_INPUT_OCTETS = 16384, /* read ahead; a line of AUTH fits */
+};
 
 struct session {
 	TAILQ_ENTRY(session) entry;

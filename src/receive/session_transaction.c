@@ -11,16 +11,23 @@ void session_begin_transaction(struct session *s)
 	s->tx = transaction_new(trace, clock_monotonic_ms());
 }
 
+static void drop(struct session *s)
+{
+	if (s->tx != NULL && s->tx->reads_more)
+		stream_set_input_limit(s->stream, SESSION_INPUT_OCTETS);
+	transaction_free(&s->tx);
+}
+
 void session_forget_transaction(struct session *s)
 {
-	transaction_free(&s->tx);
+	drop(s);
 	if (s->state != ST_GREETED)
 		session_enter(s, ST_READY);
 }
 
 void session_end_transaction(struct session *s)
 {
-	transaction_free(&s->tx);
+	drop(s);
 	if (s->state == ST_CLOSING || s->state == ST_OVER)
 		return;
 	session_enter(s, ST_READY);

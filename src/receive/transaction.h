@@ -50,6 +50,7 @@ struct transaction {
 	bool is_from_sieve;
 	uint8_t sieve_matched;
 	bool is_last_chunk;
+	bool reads_more; /* the stream's input limit was raised */
 
 	struct handover *handover;
 };

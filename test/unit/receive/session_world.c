@@ -64,6 +64,12 @@ struct evbuffer *stream_input(struct stream *s)
 	return s->input;
 }
 
+void stream_set_input_limit(struct stream *s, size_t limit_octets)
+{
+	(void)s;
+	(void)limit_octets;
+}
+
 void stream_pause(struct stream *s)
 {
 	s->is_paused = true;
