@@ -112,11 +112,11 @@ const char *arena_string(struct arena *arena, struct slice s)
 struct slice arena_format(struct arena *arena, const char *format, ...)
 {
 	va_list args;
-	char *p;
+	char none[1], *p;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(none, sizeof(none), format, args);
 	va_end(args);
 	assert(n >= 0);
 	p = arena_alloc(arena, (size_t)n + 1);
