@@ -115,6 +115,7 @@ struct slice arena_format(struct arena *arena, const char *format, ...)
 	char none[1], *p;
 	int n;
 
+	assert(format != NULL);
 	va_start(args, format);
 	n = vsnprintf(none, sizeof(none), format, args);
 	va_end(args);
