@@ -14,6 +14,7 @@
 
 enum {
 	PACKETS_A_TURN = 64, /* so that one peer cannot hold the loop */
+	DRAIN_TURNS = 1024,  /* more than a socket holds */
 	FLUSH_MS = 1000,     /* a peer that reads nothing for so long is gone */
 };
 
@@ -199,18 +200,17 @@ static void close_link(struct link *l, enum link_end end)
 	l->on_closed(l, end, l->arg);
 }
 
-static void on_readable(int fd, short what, void *arg)
+/* Returns whether the link is still there and more may have come. */
+static bool read_turn(struct link *l)
 {
-	struct link *l = arg;
 	/* Not zeroed: 32 KiB a wake-up would show. */
 	struct received in __attribute__((uninitialized));
 	bool freed = false;
 	int r = 1;
 
-	(void)what;
 	l->freed = &freed;
 	for (int i = 0; i < PACKETS_A_TURN && r > 0; i++) {
-		r = packet_receive(fd, &in);
+		r = packet_receive(l->fd, &in);
 		if (r <= 0)
 			break;
 		if (handle_packet(l, &in) < 0)
@@ -218,11 +218,27 @@ static void on_readable(int fd, short what, void *arg)
 		for (size_t k = 0; k < in.fd_count; k++)
 			fd_close(&in.fds[k]);
 		if (freed)
-			return;
+			return false;
 	}
 	l->freed = NULL;
 	if (r < 0)
 		close_link(l, r == -EBADMSG ? LINK_MISBEHAVED : LINK_GONE);
+	return r > 0;
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)read_turn(arg);
+}
+
+void link_drain(struct link *link)
+{
+	int turns = 0;
+
+	while (turns++ < DRAIN_TURNS && read_turn(link))
+		;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): what a link is, all at once */

@@ -41,6 +41,10 @@ void link_free(struct link **link);
  */
 void link_send(struct link *link, const struct message *m, int fd);
 
+/* Hands on all that a peer said before it ended. The owner may free the link
+ * meanwhile; on_closed is called if its end was not known yet. */
+void link_drain(struct link *link);
+
 /* Octets that wait for the peer to read. */
 size_t link_backlog(const struct link *link);
 enum role link_peer(const struct link *link);

@@ -261,6 +261,29 @@ static void test_last_words(void **state)
 	close_world(&w);
 }
 
+/* All at once, without the loop; the end follows only if nobody hung up. */
+static void test_drain(void **state)
+{
+	enum { COUNT = 150 };
+
+	(void)state;
+	for (int ends = 0; ends < 2; ends++) {
+		struct world w;
+
+		open_world(&w, false);
+		for (uint64_t i = 0; i < COUNT; i++)
+			send_drop(w.receive, i);
+		assert_int_equal(link_backlog(w.receive), 0);
+		if (ends)
+			link_free(&w.receive);
+		link_drain(w.queue);
+		assert_int_equal(w.heard, COUNT);
+		assert_int_equal(w.unordered, 0);
+		assert_int_equal(w.end, ends ? LINK_GONE : NOT_ENDED);
+		close_world(&w);
+	}
+}
+
 static void test_sending_to_nobody(void **state)
 {
 	struct world w;
@@ -363,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors_are_closed),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_sending_to_nobody),
 		cmocka_unit_test(test_free_in_message),
 		cmocka_unit_test(test_flush),
