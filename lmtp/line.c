@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* While ordinary ones wait, too. */
+enum { URGENT_IN_A_ROW = 3 };
+
 static struct slice copy(char *to, struct slice s)
 {
 	if (s.n > 0)
@@ -70,11 +73,14 @@ bool lmtp_line_leave(struct lmtp_delivery *d)
 
 struct lmtp_delivery *lmtp_line_next(struct lmtp_line *line)
 {
-	struct lmtp_delivery *d = TAILQ_FIRST(&line->urgent);
+	struct lmtp_delivery *urgent = TAILQ_FIRST(&line->urgent);
+	struct lmtp_delivery *d = TAILQ_FIRST(&line->ordinary);
 
+	if (d == NULL || (urgent != NULL && line->in_a_row < URGENT_IN_A_ROW))
+		d = urgent;
 	if (d == NULL)
-		d = TAILQ_FIRST(&line->ordinary);
-	if (d != NULL)
-		(void)lmtp_line_leave(d);
+		return NULL;
+	line->in_a_row = d == urgent ? line->in_a_row + 1 : 0;
+	(void)lmtp_line_leave(d);
 	return d;
 }

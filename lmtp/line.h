@@ -1,6 +1,7 @@
 /*
- * Deliveries that wait for a connection: the urgent ones, then the others,
- * each in the order they came.
+ * Deliveries that wait for a connection: the urgent ones first, each kind in
+ * the order they came. Every fourth place is for the others, so that those
+ * never wait for an end of the urgent ones.
  */
 #ifndef LMTP_LINE_H
 #define LMTP_LINE_H
@@ -13,6 +14,7 @@ TAILQ_HEAD(lmtp_deliveries, lmtp_delivery);
 struct lmtp_line {
 	struct lmtp_deliveries urgent, ordinary;
 	unsigned count;
+	unsigned in_a_row; /* urgent ones, since an ordinary one left */
 };
 
 struct lmtp_delivery {

@@ -66,7 +66,8 @@ enum lmtp_end {
 typedef void lmtp_on_result(enum lmtp_end end, const struct reply *reply,
 			    void *arg);
 
-/* Queues a delivery. urgent ones (a client waits) go before the others. */
+/* Queues a delivery. urgent ones (a client waits) go before the others, which
+ * get every fourth place. */
 struct lmtp_delivery *lmtp_deliver(struct lmtp_pool *pool,
 				   const struct lmtp_request *request,
 				   bool urgent, lmtp_on_result *on_result,

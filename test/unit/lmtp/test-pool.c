@@ -263,6 +263,31 @@ static void test_urgent_first(void **state)
 	assert_int_equal(w->wanted, 1);
 }
 
+/* However many urgent ones come, others get every fourth place. */
+static void test_urgent_is_not_always(void **state)
+{
+	static const char *const order[] = { "urgent",   "urgent",   "urgent",
+					     "ordinary", "urgent",   "urgent",
+					     "urgent",   "ordinary", "urgent" };
+	struct world *w = *state;
+
+	w->config.connections = 1;
+	open_pool(w);
+	(void)deliver(w, "ordinary", false);
+	(void)deliver(w, "ordinary", false);
+	for (int i = 0; i < 7; i++)
+		(void)deliver(w, "urgent", true);
+	greet(w, 0);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		char want[256];
+
+		(void)snprintf(want, sizeof(want), ENVELOPE("%s"), order[i]);
+		expect(w, 0, want);
+		say(w, 0, "250 a\r\n250 b\r\n250 c\r\n");
+	}
+	assert_int_equal(w->result_count, 9);
+}
+
 static void test_connection_cap(void **state)
 {
 	struct world *w = *state;
@@ -538,6 +563,7 @@ int main(void)
 		TEST(test_features_at_start),
 		TEST(test_delivery),
 		TEST(test_urgent_first),
+		TEST(test_urgent_is_not_always),
 		TEST(test_connection_cap),
 		TEST(test_no_connection),
 		TEST(test_refused_greeting),
