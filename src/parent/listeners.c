@@ -11,12 +11,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/util.h>
 
-/* Of each service 64 configured, and what was handed over. */
-enum { BACKLOG = 1024, SOCKETS_MAX = 3 * 64 + NOTIFY_FDS_MAX };
+enum {
+	BACKLOG = 1024,
+	/* Of each service 64 configured, and what was handed over. */
+	SOCKETS_MAX = 3 * 64 + NOTIFY_FDS_MAX,
+	WAIT_STEP_MS = 20, /* for an address that is still taken */
+	WAIT_STEPS = 100,
+};
 
 struct set {
 	struct listening items[SOCKETS_MAX];
@@ -67,7 +73,7 @@ const struct listening *listeners_get(const struct listeners *listeners,
 }
 
 /* Returns a listening socket or -errno. */
-static int open_tcp(const char *address)
+static int try_tcp(const char *address)
 {
 	struct sockaddr_storage a = { 0 };
 	int size = sizeof(a);
@@ -91,6 +97,19 @@ static int open_tcp(const char *address)
 	ret = fd;
 	fd = -1;
 	return ret;
+}
+
+/* The processes of a server that was killed may just be ending. */
+static int open_tcp(const char *address, bool waits)
+{
+	const struct timespec moment = { .tv_nsec = WAIT_STEP_MS * 1000000L };
+	int fd = try_tcp(address);
+
+	for (int i = 0; i < WAIT_STEPS && fd == -EADDRINUSE && waits; i++) {
+		(void)nanosleep(&moment, NULL);
+		fd = try_tcp(address);
+	}
+	return fd;
 }
 
 int listeners_open_unix(const char *path, mode_t mode)
@@ -156,8 +175,10 @@ static bool add_address(struct listeners *l, struct set *next,
 	int old = find(&l->set, address);
 	int fd = -EADDRINUSE;
 
+	/* At a start nobody else is kept waiting. */
 	if (find(next, address) < 0)
-		fd = old >= 0 ? copy_of(old) : open_tcp(address);
+		fd = old >= 0 ? copy_of(old)
+			      : open_tcp(address, l->set.count == 0);
 	if (fd < 0) {
 		conf_errors_add(errors, NULL, 0, settings[service],
 				"cannot listen on %s: %s", address,

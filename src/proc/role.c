@@ -96,6 +96,9 @@ static void add_peer(struct role_self *self, struct message *m)
 	if (role >= ROLE_COUNT || index >= ROLE_INDEX_MAX || m->fd < 0)
 		return;
 	slot = &self->peers[role][index];
+	/* Its last words count: what it has done is not to be done again. */
+	if (*slot != NULL)
+		link_drain(*slot);
 	drop_peer(self, slot);
 	*slot = link_new(self->base, message_take_fd(m), self->program->role,
 			 (enum role)role, index, on_peer_message,
@@ -294,27 +297,30 @@ static void flush_links(struct role_self *self)
 
 int role_main(const struct role_program *program, unsigned index, void *arg)
 {
-	struct role_self self = { .program = program,
-				  .arg = arg,
-				  .index = index };
+	/* Not on the stack, nor freed: when this returns the program ends what
+	 * it has under way, and that still looks for peers. */
+	struct role_self *self = mem_new(sizeof(*self));
 
-	(void)snprintf(self.name, sizeof(self.name), "culverd/%s.%u",
+	self->program = program;
+	self->arg = arg;
+	self->index = index;
+	(void)snprintf(self->name, sizeof(self->name), "culverd/%s.%u",
 		       role_name(program->role), index);
-	log_set_name(self.name);
+	log_set_name(self->name);
 	(void)umask(077);
 	tzset(); /* reads a file: not possible in the cage */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C: the parent's */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
-	self.base = make_base();
-	TAILQ_INIT(&self.socket_requests);
-	self.parent =
-		link_new(self.base, ROLE_PARENT_FD, program->role, ROLE_PARENT,
-			 0, on_parent_message, on_parent_closed, &self);
-	(void)event_base_dispatch(self.base);
-	flush_links(&self);
-	return self.status;
+	self->base = make_base();
+	TAILQ_INIT(&self->socket_requests);
+	self->parent =
+		link_new(self->base, ROLE_PARENT_FD, program->role, ROLE_PARENT,
+			 0, on_parent_message, on_parent_closed, self);
+	(void)event_base_dispatch(self->base);
+	flush_links(self);
+	return self->status;
 }
 
 struct event_base *role_base(const struct role_self *self)

@@ -11,7 +11,8 @@ import pytest
 from conftest import as_root_only
 from culver import (Culver, NOBODY, command_line, is_alive, status_of,
                     wait_for)
-from smtp import Closed, Smtp, message
+from lmtp import HANG, FakeLmtp
+from smtp import Closed, Smtp, message, stuff
 
 ROLES = ("receive", "queue", "deliver", "control")
 
@@ -213,6 +214,31 @@ def test_parent_dies_and_all_end(dovecot):
         culver.process = None
         culver.start()
         assert culver.send(message()).code == 250
+
+
+def test_parent_dies_while_messages_wait(dovecot, tag):
+    """What is under way is given up without a stumble, and the next server
+    can start at once: it waits for the ports."""
+    path = f"/tmp/culver-lmtp-{os.getpid()}"
+    content = message(tag, f"{'x' * 70}\r\n" * 30000)
+    with FakeLmtp(path) as fake, Culver(dovecot, dovecot_lmtp=path) as culver:
+        fake.on_message = lambda recipient: HANG
+        clients = [culver.smtp() for _ in range(6)]
+        for client in clients:
+            client.ehlo()
+            client.mail()
+            client.rcpt("alice@example.com", "bob@example.com")
+            client.command("DATA", 354)
+            client.send(stuff(content))
+        wait_for(lambda: len(fake.attempts) >= 4, 20, "deliveries")
+        os.kill(culver.parent(), signal.SIGKILL)
+        culver.process.wait(10)
+        culver.process = None
+        culver.start()
+        assert all(client.at_end() for client in clients)
+        fake.on_message = lambda recipient: "250 2.0.0 Saved"
+        fake.release()
+        assert culver.send(message(tag)).code == 250
 
 
 def test_sigterm_ends_idle_sessions_with_421(dovecot):
