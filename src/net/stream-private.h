@@ -1,4 +1,4 @@
-/* The members of a stream, for stream.c and stream_tls.c. */
+/* The members of a stream, for stream*.c. */
 #ifndef NET_STREAM_PRIVATE_H
 #define NET_STREAM_PRIVATE_H
 
@@ -40,5 +40,15 @@ struct stream {
 	const struct stream_callbacks *callbacks;
 	void *arg;
 };
+
+/* Watches for an event, as long as the idle time says. */
+void stream_arm(const struct stream *s, struct event *e);
+/* Runs the stream's turn after the current callback. */
+void stream_take_a_turn(struct stream *s);
+/* What an OpenSSL call that returned r came to. */
+enum progress stream_tls_progress(struct stream *s, int r);
+/* Reads what the input has room for; writes what the kernel takes. */
+enum progress stream_read(struct stream *s);
+enum progress stream_write(struct stream *s);
 
 #endif

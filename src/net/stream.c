@@ -5,19 +5,11 @@
 #include "net/stream-private.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum {
-	READ_OCTETS = 65536,
-	TLS_WRITE_OCTETS = 16384, /* one record */
-	INPUT_LIMIT_OCTETS = 16384,
-};
+enum { INPUT_LIMIT_OCTETS = 16384 };
 
 /* --- events --------------------------------------------------------------------- */
 
@@ -29,30 +21,14 @@ static bool may_read(const struct stream *s)
 	       !s->is_paused && evbuffer_get_length(s->input) < s->input_limit;
 }
 
-static void arm(const struct stream *s, struct event *e)
-{
-	const struct timeval t = { .tv_sec = s->idle_ms / 1000,
-				   .tv_usec = s->idle_ms % 1000 * 1000L };
-
-	(void)event_add(e, s->idle_ms > 0 ? &t : NULL);
-	if (s->idle_ms == 0)
-		(void)event_remove_timer(e); /* an older one stays else */
-}
-
 /* Most pauses are over before anything comes: only when something does is the
  * event taken out, in on_readable(). */
 static void watch(struct stream *s)
 {
 	if (may_read(s))
-		arm(s, s->on_readable);
+		stream_arm(s, s->on_readable);
 	else if (!s->is_paused)
 		(void)event_del(s->on_readable);
-}
-
-/* Runs on_turn() after the current callback. */
-static void take_a_turn(struct stream *s)
-{
-	event_active(s->on_turn, EV_TIMEOUT, 1);
 }
 
 static void end(struct stream *s, enum stream_end how)
@@ -69,138 +45,6 @@ static void end(struct stream *s, enum stream_end how)
 static void end_by(struct stream *s, enum progress p)
 {
 	end(s, p == PROGRESS_CLOSED ? STREAM_CLOSED : STREAM_FAILED);
-}
-
-/* --- octets ----------------------------------------------------------------------- */
-
-static enum progress tls_progress(struct stream *s, int r)
-{
-	int error = SSL_get_error(s->ssl, r);
-
-	if (error == SSL_ERROR_WANT_READ)
-		return PROGRESS_NONE;
-	if (error == SSL_ERROR_WANT_WRITE) {
-		arm(s, s->on_writable);
-		return PROGRESS_NONE;
-	}
-	if (error == SSL_ERROR_ZERO_RETURN)
-		return PROGRESS_CLOSED;
-	s->error = error == SSL_ERROR_SYSCALL
-			   ? "connection lost inside TLS"
-			   : ERR_reason_error_string(ERR_peek_error());
-	if (s->error == NULL)
-		s->error = "TLS failed";
-	/* No close_notify may be sent after either. */
-	SSL_set_quiet_shutdown(s->ssl, 1);
-	return PROGRESS_FAILED;
-}
-
-static enum progress read_tls(struct stream *s, char *bytes, size_t room)
-{
-	enum progress p = PROGRESS_NONE;
-
-	if (s->late_end != PROGRESS_NONE)
-		return s->late_end;
-	while (room > 0) {
-		int n;
-
-		ERR_clear_error();
-		n = SSL_read(s->ssl, bytes, (int)room);
-		if (n <= 0) {
-			enum progress last = tls_progress(s, n);
-
-			if (p == PROGRESS_NONE || last == PROGRESS_NONE)
-				return p == PROGRESS_NONE ? last : p;
-			s->late_end = last;
-			take_a_turn(s);
-			return p;
-		}
-		(void)evbuffer_add(s->input, bytes, (size_t)n);
-		room -= (size_t)n;
-		p = PROGRESS_SOME;
-	}
-	return p;
-}
-
-static enum progress read_plain(struct stream *s, char *bytes, size_t room)
-{
-	ssize_t n = recv(s->fd, bytes, room, 0);
-
-	if (n == 0)
-		return PROGRESS_CLOSED;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return PROGRESS_NONE;
-	if (n < 0) {
-		s->error = "connection reset";
-		return PROGRESS_FAILED;
-	}
-	(void)evbuffer_add(s->input, bytes, (size_t)n);
-	return PROGRESS_SOME;
-}
-
-static enum progress read_some(struct stream *s)
-{
-	static char bytes[READ_OCTETS]; /* scratch of the one loop */
-	size_t room = s->input_limit - evbuffer_get_length(s->input);
-	enum progress p;
-
-	if (room > sizeof(bytes))
-		room = sizeof(bytes);
-	p = s->mode == MODE_TLS ? read_tls(s, bytes, room)
-				: read_plain(s, bytes, room);
-	if (p == PROGRESS_SOME)
-		s->last_ms = clock_monotonic_ms();
-	return p;
-}
-
-static enum progress write_tls(struct stream *s)
-{
-	size_t n = evbuffer_get_length(s->output);
-	unsigned char *p;
-	int r;
-
-	if (n > TLS_WRITE_OCTETS)
-		n = TLS_WRITE_OCTETS;
-	p = evbuffer_pullup(s->output, (ev_ssize_t)n);
-	ERR_clear_error();
-	r = SSL_write(s->ssl, p, (int)n);
-	if (r <= 0)
-		return tls_progress(s, r);
-	(void)evbuffer_drain(s->output, (size_t)r);
-	return PROGRESS_SOME;
-}
-
-static enum progress write_plain(struct stream *s)
-{
-	struct evbuffer_iovec v[8];
-	int count = evbuffer_peek(s->output, -1, NULL, v, 8);
-	struct msghdr h = { .msg_iov = v,
-			    .msg_iovlen = count < 8 ? (size_t)count : 8 };
-	ssize_t n = sendmsg(s->fd, &h, MSG_NOSIGNAL);
-
-	if (n >= 0) {
-		(void)evbuffer_drain(s->output, (size_t)n);
-		return PROGRESS_SOME;
-	}
-	if (errno == EAGAIN || errno == EINTR)
-		return PROGRESS_NONE;
-	s->error = "connection reset while writing";
-	return PROGRESS_FAILED;
-}
-
-/* Writes what the kernel takes. */
-static enum progress write_all(struct stream *s)
-{
-	enum progress p = PROGRESS_SOME;
-
-	while (evbuffer_get_length(s->output) > 0 && p == PROGRESS_SOME) {
-		p = s->mode == MODE_TLS ? write_tls(s) : write_plain(s);
-		if (p == PROGRESS_SOME)
-			s->last_ms = clock_monotonic_ms();
-	}
-	if (p == PROGRESS_NONE && evbuffer_get_length(s->output) > 0)
-		arm(s, s->on_writable);
-	return p;
 }
 
 /* --- turns: each ends with at most one callback ----------------------------------- */
@@ -228,11 +72,12 @@ static void handshake(struct stream *s)
 	if (r == 1) {
 		s->mode = MODE_TLS;
 		watch(s);
-		take_a_turn(s); /* OpenSSL may hold the first octets already */
+		stream_take_a_turn(
+			s); /* OpenSSL may hold the first octets already */
 		s->callbacks->on_tls(s->arg);
 		return;
 	}
-	p = tls_progress(s, r);
+	p = stream_tls_progress(s, r);
 	if (p != PROGRESS_NONE)
 		end_by(s, p);
 }
@@ -252,7 +97,7 @@ static bool write_turn(struct stream *s)
 
 	if (s->mode == MODE_HANDSHAKE)
 		return false;
-	p = write_all(s);
+	p = stream_write(s);
 	if (p == PROGRESS_FAILED || p == PROGRESS_CLOSED) {
 		end_by(s, p);
 		return false;
@@ -265,7 +110,7 @@ static bool write_turn(struct stream *s)
 		return false;
 	}
 	if (has_hidden_input(s))
-		take_a_turn(s); /* another one: on_flushed may free us */
+		stream_take_a_turn(s); /* another one: on_flushed may free us */
 	s->callbacks->on_flushed(s->arg);
 	return false;
 }
@@ -276,7 +121,7 @@ static void read_turn(struct stream *s, bool socket_is_readable)
 	enum progress p = PROGRESS_NONE;
 
 	if (may_read(s) && (socket_is_readable || s->mode == MODE_TLS))
-		p = read_some(s);
+		p = stream_read(s);
 	if (p == PROGRESS_CLOSED || p == PROGRESS_FAILED) {
 		end_by(s, p);
 		return;
@@ -309,7 +154,7 @@ static void on_drained(struct evbuffer *input,
 	if (info->orig_size >= s->input_limit)
 		watch(s);
 	if (s->mode == MODE_TLS && !s->is_paused && SSL_has_pending(s->ssl))
-		take_a_turn(s);
+		stream_take_a_turn(s);
 }
 
 static bool is_idle(struct stream *s)
@@ -410,7 +255,7 @@ void stream_set_input_limit(struct stream *s, size_t limit_octets)
 		return;
 	watch(s);
 	if (s->mode == MODE_TLS && SSL_has_pending(s->ssl))
-		take_a_turn(s);
+		stream_take_a_turn(s);
 }
 
 void stream_pause(struct stream *s)
@@ -428,7 +273,7 @@ void stream_resume(struct stream *s)
 	/* Waiting for something else is not idling. */
 	s->last_ms = clock_monotonic_ms();
 	watch(s);
-	take_a_turn(s);
+	stream_take_a_turn(s);
 }
 
 void stream_send(struct stream *s, struct slice octets)
@@ -437,7 +282,7 @@ void stream_send(struct stream *s, struct slice octets)
 		return;
 	(void)evbuffer_add(s->output, octets.p, octets.n);
 	s->wants_flushed = true;
-	take_a_turn(s);
+	stream_take_a_turn(s);
 }
 
 size_t stream_unsent(const struct stream *s)
@@ -464,7 +309,7 @@ void stream_start_tls(struct stream *s, struct tls_server *tls)
 	s->mode = MODE_TLS_WANTED;
 	s->wants_flushed = true;
 	watch(s);
-	take_a_turn(s);
+	stream_take_a_turn(s);
 }
 
 const char *stream_error(const struct stream *s)
