@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/jobs.h"
-#include "deliver/outcome.h"
 #include "proc/role.h"
 
 #include <assert.h>
@@ -162,9 +161,9 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.is_8bit = in->is_8bit,
 	};
 
-	if (d->on_drained != NULL)
-		jobs_refuse(&request, outcome_deferred(3, 2, "shutting down"));
-	else
+	/* While we end it is left unanswered: once we are gone it was not
+	 * tried. An answer would bring the next, for all of the queue. */
+	if (d->on_drained == NULL)
 		jobs_start(d->jobs, &request, message_take_fd(m));
 }
 

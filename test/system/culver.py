@@ -356,11 +356,12 @@ class Culver:
             f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def queue_size(self):
+    def queue_size(self, which="true"):
         """Recipients in the queue, from its database. Read as its owner: a
-        reader may have to make files beside it."""
+        reader may have to make files beside it. which: a condition."""
         command = ["sqlite3", "-readonly", "-cmd", ".timeout 5000",
-                   f"{self.state}/queue.db", "SELECT count(*) FROM recipient"]
+                   f"{self.state}/queue.db",
+                   f"SELECT count(*) FROM recipient WHERE {which}"]
         if self.owner is not None:
             command = as_nobody(command)
 

@@ -457,6 +457,33 @@ def test_restart_keeps_the_queue(culver, fake, tag):
     wait_empty(culver)
 
 
+def test_the_end_is_no_attempt(dovecot, fake, tag):
+    """SIGTERM while much waits: none of it counts as tried in vain."""
+    def slowly(_):
+        time.sleep(0.02)
+        return "250 2.0.0 Saved"
+    with Culver(dovecot, dovecot_lmtp=fake.path, in_session_delivery="no",
+                retry_first="1h") as culver:
+        fake.on_message = lambda recipient: HANG
+        with culver.smtp() as client:
+            client.ehlo()
+            for _ in range(150):
+                client.mail()
+                client.rcpt("alice@example.com")
+                assert client.data(message(tag)).code == 250
+        wait_for(lambda: len(fake.attempts) >= 4, 10, "attempts")
+        fake.on_message = slowly
+        culver.process.terminate()
+        fake.release()
+        assert culver.process.wait(20) == 0
+        culver.process = None
+        assert culver.queue_size() > 20
+        assert culver.queue_size("attempts > 0") == 0
+        culver.start()
+        wait_empty(culver, 30)
+        assert len(fake.received) == 150
+
+
 def test_queue_lists_it(culver, fake):
     fake.on_message = lambda recipient: "452 4.2.2 Mailbox has no room today"
     assert culver.ctl("queue").returncode == 0
