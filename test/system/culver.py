@@ -69,7 +69,8 @@ def environment(extra=None):
     # A caged, undumpable process cannot look for leaks, and the symbolizer
     # would be another program.
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0"
+                            ":detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": "print_stacktrace=1", **(extra or {})}
 
 
