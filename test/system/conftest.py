@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from culver import Culver, NOBODY  # noqa: E402
-from dovecot import Dovecot  # noqa: E402
+from dovecot import Dovecot, quota_field  # noqa: E402
 
 USERS = ("alice@example.com", "bob@example.com", "carol@example.com",
          "postmaster@example.com", "o.dot@example.com",
@@ -27,8 +27,7 @@ def dovecot():
             server.add_user(user)
         server.add_user("off@example.com", extra="nologin")
         server.add_user("sick@example.com", extra="userdb_tempfail=yes")
-        server.add_user("full@example.com",
-                        extra="userdb_quota_rule=*:bytes=10")
+        server.add_user("full@example.com", extra=quota_field("10B"))
         server.start()
         yield server
 

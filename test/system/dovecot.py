@@ -163,6 +163,13 @@ def installed_version():
     return int(major), int(minor)
 
 
+def quota_field(size):
+    """The field of a user that limits the mailbox: "10B", "20M", "1G"."""
+    if installed_version() < (2, 4):
+        return f"userdb_quota_rule=*:storage={size}"
+    return f"userdb_quota_storage_size={size}"
+
+
 class Dovecot:
     """One running Dovecot. directory: short (socket paths end at 107 bytes)
     and never used by another uid; without one a fresh one in /tmp is made,
@@ -203,7 +210,7 @@ class Dovecot:
     def add_user(self, user, password="secret", *, extra="", home="",
                  uid="", gid=""):
         """Adds or changes a user. extra: fields of the passwd-file line, as
-        "nologin userdb_quota_rule=*:bytes=20000". Waits until Dovecot knows
+        "nologin userdb_tempfail=yes". Waits until Dovecot knows
         the user, which takes up to a second when it has just been asked."""
         self._users[user] = (f"{user}:{{PLAIN}}{password}:{uid}:{gid}::"
                              f"{home}::{extra}")

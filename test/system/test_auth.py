@@ -163,8 +163,9 @@ def test_dovecot_sees_address_and_session():
         wait_for(lambda: "trace-me@example.com" in dovecot.log(), 5)
         line = next(l for l in dovecot.log().split("\n")
                     if "trace-me@example.com" in l)
-        found = re.search(r"\(trace-me@example\.com,127\.0\.0\.1,<(\w+)",
-                          line)
+        # 2.3: "(user,address,<session>)"; 2.4: "(user,address,how)<session>"
+        found = re.search(r"\(trace-me@example\.com,127\.0\.0\.1,"
+                          r"(?:sasl:plain\))?<(\w+)", line)
         assert found, line
         assert found[1] in culver.log()
 

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import delivered
 from culver import Culver, status_of
+from dovecot import quota_field
 from smtp import message, tls_context
 
 # What Culver and Dovecot put before the message.
@@ -168,7 +169,7 @@ def resident_kb(pid):
 def test_big_message_needs_no_memory(dovecot, tag):
     """50 MB go through while no process grows by more than 2 MB."""
     dovecot.add_user("big@example.com",
-                     extra="userdb_quota_rule=*:storage=1G")
+                     extra=quota_field("1G"))
     line = b"0123456789abcdef" * 4 + b"\r\n"
     content = content_of(tag, b"")
     content += line * ((50 * 1000 * 1000 - len(content)) // len(line))
