@@ -1,17 +1,23 @@
-# Sourced by test.sh and demo.sh: what must be installed on Debian 12.
+# Sourced by test.sh and demo.sh: what must be installed on Debian 12 or 13.
 
 # To build Culver and to run it beside a private Dovecot.
 run_packages="gcc make autoconf automake pkg-config libc6-dev
 	libevent-dev libssl-dev libsqlite3-dev libidn2-dev libunistring-dev
 	libconfuse-dev libjansson-dev libseccomp-dev
 	dovecot-core dovecot-lmtpd dovecot-imapd dovecot-sieve
-	python3 swaks openssl util-linux"
+	python3 swaks libnet-ssleay-perl openssl util-linux"
 # To test it as well.
 test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
 	python3-pytest-xdist sqlite3 procps clang-format clang-tidy cppcheck"
 # Those whose security updates matter to us; installing them upgrades them.
-library_packages="libevent-core-2.1-7 libevent-extra-2.1-7
-	libevent-openssl-2.1-7 libssl3"
+# libevent before libevent_fixed has known holes in what we use.
+if [ "$(. /etc/os-release && echo "${VERSION_ID:-}")" = 12 ]; then
+	libevent_fixed=2.1.12-stable-8+deb12u1 t64=
+else # from 13 on times have 64 bits, and the libraries another name
+	libevent_fixed=2.1.13-stable-1~deb13u1 t64=t64
+fi
+library_packages="libevent-core-2.1-7$t64 libevent-extra-2.1-7$t64
+	libevent-openssl-2.1-7$t64 libssl3$t64"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -24,10 +30,9 @@ missing_packages() {
 		dpkg-query -W -f='${Status}' "$p" 2>/dev/null |
 			grep -q ' installed$' || echo "$p"
 	done
-	# libevent before this has known holes in what we use.
 	dpkg --compare-versions "$(dpkg-query -W -f='${Version}' \
-		libevent-core-2.1-7 2>/dev/null)" ge 2.1.12-stable-8+deb12u1 ||
-		echo libevent-core-2.1-7
+		"libevent-core-2.1-7$t64" 2>/dev/null)" ge $libevent_fixed ||
+		echo "libevent-core-2.1-7$t64"
 }
 
 # No service of a package is to start: our own scripts run Dovecot.
