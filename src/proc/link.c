@@ -46,7 +46,7 @@ static void packet_free(struct link *l, struct packet *p)
 	TAILQ_REMOVE(&l->waiting, p, entry);
 	for (size_t i = 0; i < p->fd_count; i++)
 		fd_close(&p->fds[i]);
-	l->backlog -= p->n;
+	l->backlog -= sizeof(*p) + p->n;
 	mem_free(&p);
 }
 
@@ -62,7 +62,7 @@ static void wait_in_line(struct link *l, struct slice bytes, const int *fds,
 	for (size_t i = 0; i < fd_count; i++)
 		p->fds[p->fd_count++] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 	TAILQ_INSERT_TAIL(&l->waiting, p, entry);
-	l->backlog += p->n;
+	l->backlog += sizeof(*p) + p->n;
 	(void)event_add(l->on_writable, NULL);
 }
 

@@ -45,7 +45,8 @@ void link_send(struct link *link, const struct message *m, int fd);
  * meanwhile; on_closed is called if its end was not known yet. */
 void link_drain(struct link *link);
 
-/* Octets that wait for the peer to read. */
+/* Octets that wait for the peer to read, beyond what its socket holds; a
+ * descriptor counts for little. */
 size_t link_backlog(const struct link *link);
 enum role link_peer(const struct link *link);
 unsigned link_peer_index(const struct link *link);

@@ -7,7 +7,13 @@
 #include "base/log.h"
 #include "receive/handover.h"
 
-enum { HANDOVER_BUCKETS = 1024 };
+enum {
+	HANDOVER_BUCKETS = 1024,
+	/* A peer that leaves so much unread hangs. Each message that waits for
+	 * it holds a descriptor and its content. */
+	DELIVER_BACKLOG_OCTETS = 256 << 10,
+	QUEUE_BACKLOG_OCTETS = 4 << 20,
+};
 
 TAILQ_HEAD(handover_list, handover);
 

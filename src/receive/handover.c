@@ -9,6 +9,11 @@
  * smtp/params.h and WIRE_TEXT_OCTETS. */
 enum { HANDOVER_ARENA_OCTETS = 64 << 20 };
 
+/* `queue` answers within an fsync, or is gone. What got lost between us for
+ * want of descriptors ends here, before the client gives up: RFC 5321
+ * 4.5.3.2.6 has it wait 10 minutes. */
+enum { QUEUE_ANSWER_S = 300 };
+
 struct handovers *handovers_new(struct role_self *self)
 {
 	struct handovers *hs = mem_new(sizeof(*hs));
@@ -122,12 +127,15 @@ static void refuse(struct handover *h, int error)
 
 static void queue_rest(struct handover *h)
 {
+	static const struct timeval patience = { .tv_sec = QUEUE_ANSWER_S };
 	int error = handover_enqueue(h);
 
-	if (error == 0)
-		enter(h, HANDOVER_QUEUEING);
-	else
+	if (error < 0) {
 		refuse(h, -error);
+		return;
+	}
+	enter(h, HANDOVER_QUEUEING);
+	(void)event_add(h->event, &patience);
 }
 
 /* `deliver` has said all it will say before the client is answered. */
@@ -198,6 +206,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		detach(h);
 		break;
 	case HANDOVER_QUEUEING:
+		refuse(h, ETIMEDOUT);
+		break;
 	case HANDOVER_DETACHED:
 		break;
 	}
@@ -234,8 +244,8 @@ static void begin(struct handover *h)
 	struct role_self *self = h->handovers->self;
 	struct link *deliver = role_peer(self, ROLE_DELIVER, 0);
 
-	if (deliver != NULL && !h->request.queue_only &&
-	    role_conf(self)->in_session_delivery)
+	if (deliver != NULL && link_backlog(deliver) < DELIVER_BACKLOG_OCTETS &&
+	    !h->request.queue_only && role_conf(self)->in_session_delivery)
 		deliver_now(h, deliver);
 	else
 		decide(h);

@@ -178,6 +178,8 @@ int handover_enqueue(struct handover *h)
 
 	if (queue == NULL)
 		return -ENOTCONN;
+	if (link_backlog(queue) > QUEUE_BACKLOG_OCTETS)
+		return -EAGAIN;
 	if (content_is_orphan(h->content))
 		return -ESTALE;
 	m.enqueue.id = h->id;

@@ -77,6 +77,11 @@ struct link *role_peer(const struct role_self *self, enum role role,
 	return self->has_deliver ? &fake_deliver : NULL;
 }
 
+size_t link_backlog(const struct link *link)
+{
+	return link->self->backlog[link->peer];
+}
+
 /* Through the real codec, so that what is kept is what a peer would see. */
 void link_send(struct link *link, const struct message *m, int fd)
 {

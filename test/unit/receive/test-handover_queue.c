@@ -236,10 +236,47 @@ static void test_spool_file(void **state)
 	}
 }
 
+/* Descriptors and contents do not pile up before a peer that hangs. */
+static void test_peers_that_do_not_read(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t deliver, queue;
+		size_t delivers, enqueues;
+		unsigned code; /* 0: no reply yet */
+	} rows[] = {
+		{ "both read", 0, 0, 1, 0, 0 },
+		{ "deliver is a little behind", 10000, 0, 1, 0, 0 },
+		{ "deliver hangs: to the queue", 1 << 20, 0, 0, 1, 0 },
+		{ "queue hangs, deliver does not", 0, 16 << 20, 1, 0, 0 },
+		{ "both hang", 1 << 20, 16 << 20, 0, 0, 451 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world w;
+
+		print_message("  %s\n", rows[i].name);
+		world_build(&w);
+		w.self.backlog[ROLE_DELIVER] = rows[i].deliver;
+		w.self.backlog[ROLE_QUEUE] = rows[i].queue;
+		world_start(&w, &one_mailbox, world_content(&w));
+		fake_role_turn(&w.self);
+		assert_int_equal(fake_role_count(&w.self, MESSAGE_DELIVER),
+				 rows[i].delivers);
+		assert_int_equal(fake_role_count(&w.self, MESSAGE_ENQUEUE),
+				 rows[i].enqueues);
+		assert_int_equal(w.replies, rows[i].code != 0);
+		assert_int_equal(w.reply.code, rows[i].code);
+		world_tear_down(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status_of_refusals),
+		cmocka_unit_test(test_peers_that_do_not_read),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_same_mailbox),
 		cmocka_unit_test(test_too_many_mailboxes),
