@@ -1,6 +1,7 @@
 #include "lmtp/conn.h"
 
 #include "base/mem.h"
+#include "lmtp/commands.h"
 #include "lmtp/dots.h"
 
 #include <assert.h>
@@ -21,20 +22,30 @@ struct lmtp_conn {
 	struct event *on_readable, *on_writable, *on_timeout;
 	struct lmtp_dialog *dialog;
 	struct lmtp_pool_config config; /* the times of it */
-	lmtp_conn_on_change *on_change;
+	const struct lmtp_conn_calls *calls;
 	void *arg;
 
 	char *out; /* OUT_OCTETS, of which start..end wait for the socket */
 	size_t start, end;
 	bool is_unwritable; /* the end will be read */
 
-	const struct lmtp_request *request;
+	const struct lmtp_request *request, *follower;
 	uint64_t offset; /* content octets taken into out */
 	struct lmtp_dots dots;
-	bool is_content_in_out; /* all of it, with its end */
+	bool is_content_in_out; /* all of it, with its end, which is at: */
+	size_t content_end;
 };
 
 /* --- content ----------------------------------------------------------------- */
+
+static void start_content(struct lmtp_conn *c,
+			  const struct lmtp_request *request)
+{
+	c->request = request;
+	c->offset = 0;
+	c->dots = (struct lmtp_dots){ .is_in_line = false };
+	c->is_content_in_out = false;
+}
 
 /* Reads n octets of content, all of them. Returns false if there are not so
  * many: someone has cut the file, and the server must not take it for whole. */
@@ -64,6 +75,7 @@ static bool fill_plain(struct lmtp_conn *c, uint64_t left)
 		return false;
 	c->end += n;
 	c->is_content_in_out = n == left;
+	c->content_end = c->end;
 	return true;
 }
 
@@ -83,6 +95,7 @@ static bool fill_dotted(struct lmtp_conn *c, uint64_t left)
 	if (left == 0 && OUT_OCTETS - c->end >= LMTP_DOTS_END_OCTETS) {
 		c->end += lmtp_dots_end(&c->dots, c->out + c->end);
 		c->is_content_in_out = true;
+		c->content_end = c->end;
 	}
 	return true;
 }
@@ -108,20 +121,42 @@ static bool fill_content(struct lmtp_conn *c)
 
 /* --- sending ----------------------------------------------------------------- */
 
+static void take_commands(struct lmtp_conn *c)
+{
+	struct slice commands = lmtp_dialog_output(c->dialog);
+
+	if (commands.n > 0)
+		memcpy(c->out + c->end, commands.p, commands.n);
+	c->end += commands.n;
+}
+
+/* In the same write as the end of the content, or with the next. */
+static void take_follower(struct lmtp_conn *c)
+{
+	const struct lmtp_request *request;
+
+	if (!c->is_content_in_out || !lmtp_dialog_may_follow(c->dialog) ||
+	    OUT_OCTETS - c->end < LMTP_COMMANDS_OCTETS)
+		return;
+	request = c->calls->get_follower(c->arg);
+	if (request == NULL)
+		return;
+	c->follower = request;
+	lmtp_dialog_follow(c->dialog, request);
+	take_commands(c);
+}
+
 /* Puts commands and content into out once it is empty: a command counts as
  * sent when it is taken, and what a server answers before is out of turn. */
 static void fill(struct lmtp_conn *c)
 {
-	struct slice commands;
-
 	if (c->start < c->end)
 		return;
-	commands = lmtp_dialog_output(c->dialog);
-	if (commands.n > 0)
-		memcpy(c->out, commands.p, commands.n);
-	c->start = 0;
-	c->end = commands.n;
-	if (!fill_content(c))
+	c->start = c->end = 0;
+	take_commands(c);
+	if (fill_content(c))
+		take_follower(c);
+	else
 		lmtp_dialog_close(c->dialog, S("the content cannot be read"));
 }
 
@@ -141,7 +176,7 @@ static size_t flush(struct lmtp_conn *c)
 		return 0;
 	}
 	c->start += (size_t)n;
-	if (c->start == c->end && c->is_content_in_out &&
+	if (c->is_content_in_out && c->start >= c->content_end &&
 	    lmtp_dialog_content(c->dialog) != LMTP_CONTENT_NONE)
 		lmtp_dialog_content_sent(c->dialog);
 	return (size_t)n;
@@ -213,6 +248,17 @@ static void run(struct lmtp_conn *c, bool has_progress)
 	}
 }
 
+static void feed(struct lmtp_conn *c, struct slice in)
+{
+	in = lmtp_dialog_feed(c->dialog, in);
+	while (lmtp_dialog_is_followed(c->dialog)) {
+		c->calls->on_succeed(c->arg);
+		lmtp_dialog_succeed(c->dialog);
+		start_content(c, c->follower);
+		in = lmtp_dialog_feed(c->dialog, in);
+	}
+}
+
 static void on_readable(int fd, short what, void *arg)
 {
 	struct lmtp_conn *c = arg;
@@ -224,11 +270,11 @@ static void on_readable(int fd, short what, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0)
-		lmtp_dialog_feed(c->dialog, (struct slice){ in, (size_t)n });
+		feed(c, (struct slice){ in, (size_t)n });
 	else
 		lmtp_dialog_close(c->dialog, S("the server hung up"));
 	run(c, lmtp_dialog_replies(c->dialog) != replies);
-	c->on_change(c->arg);
+	c->calls->on_change(c->arg);
 }
 
 static void on_writable(int fd, short what, void *arg)
@@ -238,7 +284,7 @@ static void on_writable(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	run(c, false);
-	c->on_change(c->arg);
+	c->calls->on_change(c->arg);
 }
 
 static void on_timeout(int fd, short what, void *arg)
@@ -251,21 +297,21 @@ static void on_timeout(int fd, short what, void *arg)
 		(void)send(c->fd, "QUIT\r\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
 	lmtp_dialog_close(c->dialog, S("no answer in time"));
 	run(c, false);
-	c->on_change(c->arg);
+	c->calls->on_change(c->arg);
 }
 
 /* --- life -------------------------------------------------------------------- */
 
 struct lmtp_conn *lmtp_conn_new(struct event_base *base, int fd,
 				const struct lmtp_pool_config *config,
-				lmtp_conn_on_change *on_change, void *arg)
+				const struct lmtp_conn_calls *calls, void *arg)
 {
 	struct lmtp_conn *c = mem_new(sizeof(*c));
 
 	(void)evutil_make_socket_nonblocking(fd);
 	c->fd = fd;
 	c->config = *config;
-	c->on_change = on_change;
+	c->calls = calls;
 	c->arg = arg;
 	c->out = mem_array(1, OUT_OCTETS);
 	c->dialog = lmtp_dialog_new(config->hostname);
@@ -305,10 +351,7 @@ const struct lmtp_dialog *lmtp_conn_dialog(const struct lmtp_conn *conn)
 
 void lmtp_conn_begin(struct lmtp_conn *conn, const struct lmtp_request *request)
 {
-	conn->request = request;
-	conn->offset = 0;
-	conn->dots = (struct lmtp_dots){ .is_in_line = false };
-	conn->is_content_in_out = false;
+	start_content(conn, request);
 	lmtp_dialog_begin(conn->dialog, request);
 	run(conn, true);
 }

@@ -9,14 +9,24 @@
 
 struct lmtp_conn;
 
-/* Something has changed: the state, or the transaction is over. Called from
- * the event loop only, last thing of all: the callee may free the connection. */
-typedef void lmtp_conn_on_change(void *arg);
+/* All are called from the event loop only; arg is lmtp_conn_new()'s. */
+struct lmtp_conn_calls {
+	/* Something has changed: the state, or the transaction is over. Last
+	 * thing of all: the callee may free the connection. */
+	void (*on_change)(void *arg);
+	/* Content goes out, and another transaction may go out right behind:
+	 * returns what is to follow, used until it is over; or NULL. What
+	 * follows has not begun if the connection closes before on_succeed. */
+	const struct lmtp_request *(*get_follower)(void *arg);
+	/* The transaction is over, and after this call the one that followed
+	 * is the connection's. */
+	void (*on_succeed)(void *arg);
+};
 
-/* Takes fd over; a TCP socket may still be connecting. */
+/* Takes fd over; a TCP socket may still be connecting. calls is static. */
 struct lmtp_conn *lmtp_conn_new(struct event_base *base, int fd,
 				const struct lmtp_pool_config *config,
-				lmtp_conn_on_change *on_change, void *arg);
+				const struct lmtp_conn_calls *calls, void *arg);
 /* An idle server is told QUIT. */
 void lmtp_conn_free(struct lmtp_conn **conn);
 

@@ -40,9 +40,26 @@ struct slice lmtp_dialog_why(const struct lmtp_dialog *dialog);
 void lmtp_dialog_begin(struct lmtp_dialog *dialog,
 		       const struct lmtp_request *request);
 
-/* All octets from the server, as they come. */
-void lmtp_dialog_feed(struct lmtp_dialog *dialog, struct slice in);
-/* The server hung up, or a timer ran out. why is a literal. */
+/*
+ * One more transaction may follow right behind the content of the one that
+ * runs (RFC 2920 3.1), for an answer a message to wait for in place of two.
+ * Its content waits until it has succeeded: a lost connection never leaves
+ * more than one uncertain, and the follower not even begun. Not with
+ * CHUNKING, which has but one answer to wait for anyway.
+ */
+bool lmtp_dialog_may_follow(const struct lmtp_dialog *dialog);
+void lmtp_dialog_follow(struct lmtp_dialog *dialog,
+			const struct lmtp_request *request);
+/* The transaction is over and has a follower: look at its end, then let that
+ * one take its place. No replies are taken in between. */
+bool lmtp_dialog_is_followed(const struct lmtp_dialog *dialog);
+void lmtp_dialog_succeed(struct lmtp_dialog *dialog);
+
+/* All octets from the server, as they come. Returns those not taken, for the
+ * next call: none, but for lmtp_dialog_is_followed() and LMTP_CLOSED. */
+struct slice lmtp_dialog_feed(struct lmtp_dialog *dialog, struct slice in);
+/* The server hung up, or a timer ran out: there is no follower any more. why
+ * is a literal. */
 void lmtp_dialog_close(struct lmtp_dialog *dialog, struct slice why);
 
 /* The commands that may be sent now and from now on count as sent; valid

@@ -53,7 +53,6 @@ void lmtp_line_enter(struct lmtp_line *line, struct lmtp_delivery *d,
 
 void lmtp_line_return(struct lmtp_line *line, struct lmtp_delivery *d)
 {
-	d->is_second_try = true;
 	d->line = line;
 	TAILQ_INSERT_HEAD(place_of(line, d), d, entry);
 	line->count++;

@@ -35,7 +35,7 @@ struct lmtp_delivery *lmtp_delivery_new(const struct lmtp_request *request,
 void lmtp_line_init(struct lmtp_line *line);
 void lmtp_line_enter(struct lmtp_line *line, struct lmtp_delivery *d,
 		     bool is_urgent);
-/* Puts one that was taken out back to the front: it gets a second try. */
+/* Puts one that was taken out back to the front. */
 void lmtp_line_return(struct lmtp_line *line, struct lmtp_delivery *d);
 /* Takes out the first; NULL when nobody waits. */
 struct lmtp_delivery *lmtp_line_next(struct lmtp_line *line);

@@ -19,8 +19,10 @@ enum {
 /* A place for one connection. */
 struct slot {
 	TAILQ_ENTRY(slot) entry;
+	struct lmtp_pool *pool;
 	struct lmtp_conn *conn;
 	struct lmtp_delivery *delivery; /* in its transaction, or NULL */
+	struct lmtp_delivery *follower; /* and the one right behind */
 	unsigned generation;            /* of the pool, when it was made */
 	bool is_established;            /* LHLO was answered */
 };
@@ -101,11 +103,6 @@ static void fail_waiting(struct lmtp_pool *pool)
 
 /* --- connections ----------------------------------------------------------------- */
 
-static void on_change(void *arg)
-{
-	wake(arg);
-}
-
 static void slot_free(struct lmtp_pool *pool, struct slot *s)
 {
 	TAILQ_REMOVE(&pool->slots, s, entry);
@@ -152,6 +149,73 @@ static void establish(struct lmtp_pool *pool, struct slot *s)
 		pool->on_features(has, pool->arg);
 }
 
+/* --- transactions ---------------------------------------------------------------- */
+
+static void end_transaction(struct lmtp_pool *pool, struct slot *s)
+{
+	const struct lmtp_dialog *dialog = lmtp_conn_dialog(s->conn);
+	struct lmtp_delivery *d = s->delivery;
+	const struct reply *reply;
+	enum lmtp_end end;
+
+	s->delivery = NULL;
+	if (lmtp_dialog_is_untouched(dialog) && !d->is_second_try) {
+		/* A kept connection was dead: so may be the others. */
+		pool->generation++;
+		d->is_second_try = true;
+		lmtp_line_return(&pool->line, d);
+		return;
+	}
+	end = lmtp_dialog_end(dialog, &reply);
+	end_delivery(d, end, reply);
+}
+
+static void on_change(void *arg)
+{
+	const struct slot *s = arg;
+
+	wake(s->pool);
+}
+
+static unsigned count_opening(const struct lmtp_pool *pool)
+{
+	unsigned opening = pool->asked;
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &pool->slots, entry)
+		if (!s->is_established)
+			opening++;
+	return opening;
+}
+
+/* What would get a connection of its own soon had better wait for that. */
+static const struct lmtp_request *get_follower(void *arg)
+{
+	struct slot *s = arg;
+	struct lmtp_pool *pool = s->pool;
+
+	if (s->generation != pool->generation ||
+	    pool->line.count <= count_opening(pool))
+		return NULL;
+	s->follower = lmtp_line_next(&pool->line);
+	return &s->follower->request;
+}
+
+static void on_succeed(void *arg)
+{
+	struct slot *s = arg;
+
+	end_transaction(s->pool, s);
+	s->delivery = s->follower;
+	s->follower = NULL;
+}
+
+static const struct lmtp_conn_calls conn_calls = {
+	.on_change = on_change,
+	.get_follower = get_follower,
+	.on_succeed = on_succeed,
+};
+
 void lmtp_pool_connected(struct lmtp_pool *pool, int fd, int error)
 {
 	struct slot *s;
@@ -165,7 +229,8 @@ void lmtp_pool_connected(struct lmtp_pool *pool, int fd, int error)
 	}
 	s = mem_new(sizeof(*s));
 	s->generation = pool->generation;
-	s->conn = lmtp_conn_new(pool->base, fd, &pool->config, on_change, pool);
+	s->pool = pool;
+	s->conn = lmtp_conn_new(pool->base, fd, &pool->config, &conn_calls, s);
 	TAILQ_INSERT_TAIL(&pool->slots, s, entry);
 	pool->slot_count++;
 }
@@ -173,37 +238,23 @@ void lmtp_pool_connected(struct lmtp_pool *pool, int fd, int error)
 /* One more for each that waits, and one to learn what the server can do. */
 static bool may_connect(const struct lmtp_pool *pool)
 {
-	unsigned opening = pool->asked, wanted = pool->line.count;
-	const struct slot *s;
+	unsigned wanted = pool->line.count;
 
-	TAILQ_FOREACH(s, &pool->slots, entry)
-		if (!s->is_established)
-			opening++;
 	if (wanted == 0 && !pool->knows_features)
 		wanted = 1;
-	return opening < wanted &&
+	return count_opening(pool) < wanted &&
 	       pool->slot_count + pool->asked < pool->config.connections &&
 	       !is_resting(pool);
 }
 
 /* --- the loop -------------------------------------------------------------------- */
 
-static void end_transaction(struct lmtp_pool *pool, struct slot *s)
+/* The connection has closed, and what followed has not begun. That was not its
+ * first try: each time, the one before it has come to an end. */
+static void take_back_follower(struct slot *s)
 {
-	const struct lmtp_dialog *dialog = lmtp_conn_dialog(s->conn);
-	struct lmtp_delivery *d = s->delivery;
-	const struct reply *reply;
-	enum lmtp_end end;
-
-	s->delivery = NULL;
-	if (lmtp_dialog_is_untouched(dialog) && !d->is_second_try) {
-		/* A kept connection was dead: so may be the others. */
-		pool->generation++;
-		lmtp_line_return(&pool->line, d);
-		return;
-	}
-	end = lmtp_dialog_end(dialog, &reply);
-	end_delivery(d, end, reply);
+	lmtp_line_return(&s->pool->line, s->follower);
+	s->follower = NULL;
 }
 
 static void end_transactions(struct lmtp_pool *pool)
@@ -227,6 +278,8 @@ static void look_after(struct lmtp_pool *pool)
 
 		if (is_idle && !s->is_established)
 			establish(pool, s);
+		if (is_closed && s->follower != NULL)
+			take_back_follower(s);
 		if (is_closed && !s->is_established)
 			note_failure(pool, lmtp_dialog_why(
 						   lmtp_conn_dialog(s->conn)));
@@ -262,7 +315,8 @@ static void sleep_until_retry(struct lmtp_pool *pool)
 	(void)event_add(pool->retry, &tv);
 }
 
-/* Every event ends up here, and only here do deliveries begin and end. */
+/* Every event ends up here, and only here do deliveries begin and end, but
+ * for those that follow another. */
 static void on_turn(int fd, short what, void *arg)
 {
 	struct lmtp_pool *pool = arg;
@@ -331,6 +385,7 @@ void lmtp_pool_free(struct lmtp_pool **pool)
 		mem_free(&d);
 	while ((s = TAILQ_FIRST(&p->slots)) != NULL) {
 		mem_free(&s->delivery);
+		mem_free(&s->follower);
 		slot_free(p, s);
 	}
 	event_free(p->turn);

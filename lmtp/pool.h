@@ -1,7 +1,8 @@
 /*
  * An LMTP client (RFC 2033, RFC 3030) over a few kept connections: one
  * recipient a transaction, MAIL RCPT BDAT and the content in one go when the
- * server offers PIPELINING and CHUNKING, DATA otherwise.
+ * server offers PIPELINING and CHUNKING, DATA otherwise; with PIPELINING, the
+ * next MAIL RCPT DATA goes out with the content before it when others wait.
  */
 #ifndef LMTP_POOL_H
 #define LMTP_POOL_H

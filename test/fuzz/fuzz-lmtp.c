@@ -12,7 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { BIG = 100000, SMALL = 100, KEEP_CONTENT = 1, IS_BIG = 2, IS_UTF8 = 4 };
+enum {
+	BIG = 100000,
+	SMALL = 100,
+	KEEP_CONTENT = 1,
+	IS_BIG = 2,
+	IS_UTF8 = 4,
+	HAS_FOLLOWERS = 8,
+};
 
 /* What has been seen of a dialog, folded into one number. */
 struct run {
@@ -81,6 +88,12 @@ static void step(struct run *r)
 	out = lmtp_dialog_output(r->d);
 	check_output(out);
 	note(r, out.p, out.n);
+	if ((r->flags & HAS_FOLLOWERS) && lmtp_dialog_may_follow(r->d)) {
+		lmtp_dialog_follow(r->d, &r->request);
+		out = lmtp_dialog_output(r->d);
+		check_output(out);
+		note(r, out.p, out.n);
+	}
 	if (lmtp_dialog_content(r->d) != LMTP_CONTENT_NONE) {
 		assert(lmtp_dialog_state(r->d) == LMTP_TRANSACTION);
 		if ((r->flags & KEEP_CONTENT) == 0)
@@ -88,6 +101,19 @@ static void step(struct run *r)
 	}
 	if (lmtp_dialog_state(r->d) == LMTP_CLOSED)
 		assert(out.n == 0 && lmtp_dialog_why(r->d).n > 0);
+}
+
+static void feed(struct run *r, struct slice in)
+{
+	in = lmtp_dialog_feed(r->d, in);
+	while (lmtp_dialog_is_followed(r->d)) {
+		check_end(r);
+		lmtp_dialog_succeed(r->d);
+		/* It has sent no content, whatever is said for it. */
+		assert(!lmtp_dialog_is_content_sent(r->d));
+		in = lmtp_dialog_feed(r->d, in);
+	}
+	assert(in.n == 0 || lmtp_dialog_state(r->d) == LMTP_CLOSED);
 }
 
 static uint64_t run(unsigned flags, struct slice in, bool is_octetwise)
@@ -107,10 +133,9 @@ static uint64_t run(unsigned flags, struct slice in, bool is_octetwise)
 
 		has_more = slice_cut(in, '\xff', &piece, &in);
 		for (size_t i = 0; is_octetwise && i < piece.n; i++)
-			lmtp_dialog_feed(r.d,
-					 slice_head(slice_tail(piece, i), 1));
+			feed(&r, slice_head(slice_tail(piece, i), 1));
 		if (!is_octetwise)
-			lmtp_dialog_feed(r.d, piece);
+			feed(&r, piece);
 		/* One that is refused by ourselves begins the next at once. */
 		step(&r);
 	}
