@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 1203, ANSWER_OCTETS = 1 << 20 };
+enum { QUEUE_PAGE = 256, ROWS = 1203, ANSWER_OCTETS = 1 << 20 };
 
 static struct event_base *base;
 static struct link *parent, *queue, *receive;
@@ -64,7 +64,9 @@ static void send_page(struct link *link, const struct msg_queue_list *q)
 	uint64_t row = q->after;
 
 	pages++;
-	while (row < ROWS && row < q->after + q->limit)
+	/* The queue may give less than it was asked for. */
+	assert_true(q->limit > QUEUE_PAGE);
+	while (row < ROWS && row < q->after + QUEUE_PAGE)
 		send_entry(link, q->id, ++row);
 	end.queue_list_end =
 		(struct msg_queue_list_end){ .id = q->id, .total = ROWS };
@@ -293,7 +295,7 @@ static void test_list(void **state)
 	say(fd, "{\"command\":\"queue_list\"}\n");
 	got = hear(fd, ROWS + 1, &is_end);
 	assert_false(is_end);
-	assert_int_equal(pages, 3);
+	assert_int_equal(pages, ROWS / QUEUE_PAGE + 2); /* the last is empty */
 	assert_true(slice_starts(
 		slice_of(got),
 		S("{\"entry\":{\"id\":\"00000000000000a1\",\"trace\":\"t1\","
