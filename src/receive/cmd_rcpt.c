@@ -13,7 +13,10 @@ static bool is_full(const struct session *s)
 {
 	const struct conf *conf = s->server->conf;
 
+	/* Those that cannot be looked up now are no errors of the client's, and
+	 * yet each takes memory until the transaction ends. */
 	return s->tx->recipient_count >= conf->recipient_limit ||
+	       s->tx->asked_count >= 2 * conf->recipient_limit ||
 	       s->errors >= conf->error_limit;
 }
 
@@ -120,6 +123,7 @@ void cmd_rcpt(struct session *s, struct slice args)
 
 	s->tx->pending = (struct handover_recipient){ .original = { .n = 0 } };
 	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s->tx, args);
+	s->tx->asked_count++;
 	if (refusal != NULL) {
 		session_refuse(s, refusal);
 		return;

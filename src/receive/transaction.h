@@ -32,6 +32,7 @@ struct transaction {
 	struct address asked;
 	struct handover_recipient pending;
 	struct resolution *resolution;
+	size_t asked_count; /* RCPTs, whatever became of them */
 
 	struct handover_recipient *recipients;
 	size_t recipient_count;

@@ -225,3 +225,19 @@ def test_thousand_recipients(dovecot, tag):
         from conftest import delivered
         assert len(delivered(dovecot, "carol@example.com", tag, count=1000,
                              timeout=60)) == 1000
+
+
+def test_recipients_that_cannot_be_looked_up(dovecot, tag):
+    """A 451 is no error of the client's, but there is an end to them: each
+    takes memory."""
+    with Culver(dovecot, recipient_limit="100") as culver:
+        with culver.smtp() as client:
+            client.ehlo()
+            client.mail()
+            client.send("RCPT TO:<sick@example.com>\r\n" * 300)
+            codes = [client.reply().code for _ in range(300)]
+            assert codes == [451] * 200 + [452] * 100
+            client.command("RSET", 250)
+            client.mail()
+            client.rcpt("alice@example.com")
+            assert client.data(message(tag)).code == 250
