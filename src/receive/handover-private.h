@@ -11,7 +11,7 @@ enum {
 	HANDOVER_BUCKETS = 1024,
 	/* A peer that leaves so much unread hangs. Each message that waits for
 	 * it holds a descriptor and its content. */
-	DELIVER_BACKLOG_OCTETS = 256 << 10,
+	DELIVER_BACKLOG_OCTETS = 128 << 10,
 	QUEUE_BACKLOG_OCTETS = 4 << 20,
 };
 
