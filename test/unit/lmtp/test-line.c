@@ -19,8 +19,7 @@ static const struct {
 } cases[] = {
 	{ "nobody", "", "" },
 	{ "urgent ones first", "ouou", "uuoo" },
-	{ "every fourth is an ordinary one", "oouuuuuuuuuu",
-	  "uuuouuuouuuu" },
+	{ "every fourth is an ordinary one", "oouuuuuuuuuu", "uuuouuuouuuu" },
 	{ "unless none waits", "uuuuuuuuuuuuu", "uuuuuuuuuuuuu" },
 	{ "ordinary ones alone", "ooo", "ooo" },
 };
