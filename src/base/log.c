@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unictype.h>
 #include <unistd.h>
 #include <unistr.h>
 
@@ -56,13 +57,21 @@ put_format(struct line *l, const char *format, ...)
 		put(l, slice_of(text));
 }
 
+/* Who reads the log must see it: nothing that breaks or turns a line. */
+static bool is_visible(ucs4_t c)
+{
+	return !uc_is_general_category_withtable(
+		c,
+		UC_CATEGORY_MASK_C | UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp);
+}
+
 /* Octets of the valid UTF-8 character at the start of s, else 0. */
 static size_t utf8_octets(struct slice s)
 {
 	ucs4_t c;
 	int n = u8_mbtoucr(&c, (const uint8_t *)s.p, s.n);
 
-	return n > 1 && c >= 0xa0 ? (size_t)n : 0;
+	return n > 1 && is_visible(c) ? (size_t)n : 0;
 }
 
 static void put_escaped(struct line *l, struct slice s)

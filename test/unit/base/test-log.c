@@ -67,6 +67,9 @@ static const struct {
 	{ "a quote ends nothing", SLICE("a\" b=\\"),
 	  "x k=\"a\\x22 b=\\x5c\"\n" },
 	{ "UTF-8", SLICE("jürgen"), "x k=jürgen\n" },
+	{ "a character that turns the line", SLICE("a\u202eb"),
+	  "x k=a\\xe2\\x80\\xaeb\n" },
+	{ "a line separator", SLICE("a\u2028b"), "x k=a\\xe2\\x80\\xa8b\n" },
 	{ "no UTF-8", SLICE("j\xfcrgen"), "x k=j\\xfcrgen\n" },
 	{ "a control beyond ASCII", SLICE("a\xc2\x85"), "x k=a\\xc2\\x85\n" },
 };
