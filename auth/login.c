@@ -229,7 +229,7 @@ struct login *login_start(struct login_client *client,
 		auth_conn_drop(client->conn, AUTH_LOST, "all ids are used up");
 	if (!keep_request(login, params))
 		end_later(login, LOGIN_MALFORMED);
-	else if (login_client_is_ready(client))
+	else if (auth_conn_is_established(client->conn))
 		login_send(login);
 	else
 		arm(login, client->connection_ms);

@@ -37,7 +37,12 @@ void login_client_set_timeouts(struct login_client *client, int connection_ms,
 /* fd is taken over; -1 when there is none, and error (negative errno) why. */
 void login_client_connected(struct login_client *client, int fd, int error);
 
-/* True once a handshake is done. Offer AUTH only then. */
+/*
+ * Offer AUTH only if this is true: from a handshake on until the connection is
+ * lost and the attempt after that fails as well. In between, as when Dovecot
+ * reloads, the mechanisms are the old ones and logins wait for the new
+ * connection.
+ */
 bool login_client_is_ready(const struct login_client *client);
 
 /*

@@ -19,7 +19,7 @@ static void on_open(void *arg)
 
 	client->has_version = client->has_mechs = false;
 	client->next_id = 1;
-	mech_list_clear(client->mechs);
+	mech_list_clear(client->heard);
 	auth_put(&writer, S("CPID"));
 	auth_put_number(&writer, (uint64_t)getpid());
 	(void)auth_conn_send(client->conn, slice_of(hello_version));
@@ -28,6 +28,7 @@ static void on_open(void *arg)
 
 static void on_done(struct login_client *client)
 {
+	struct mech_list *old = client->mechs;
 	struct login *login, *next;
 
 	if (!client->has_version || !client->has_mechs) {
@@ -35,6 +36,10 @@ static void on_done(struct login_client *client)
 			       "no version or no mechanisms before DONE");
 		return;
 	}
+	client->mechs = client->heard;
+	client->heard = old;
+	client->is_offering = true;
+	client->is_up = true;
 	auth_conn_established(client->conn);
 	TAILQ_FOREACH_SAFE(login, &client->logins, entry, next)
 		if (login->state == LOGIN_QUEUED)
@@ -56,7 +61,7 @@ static void on_handshake(struct login_client *client, char *line, size_t octets)
 				       "auth protocol");
 	} else if (slice_equal(command, S("MECH"))) {
 		client->has_mechs = true;
-		mech_list_add(client->mechs, &reader);
+		mech_list_add(client->heard, &reader);
 	} else if (slice_equal(command, S("SPID")) && !client->has_mechs) {
 		auth_conn_drop(client->conn, AUTH_WRONG_SOCKET,
 			       "this is a userdb or master socket, where an "
@@ -103,6 +108,8 @@ static void on_lost(void *arg)
 	struct login *login;
 
 	client->next_id = 1;
+	client->is_offering = client->is_up;
+	client->is_up = false;
 	TAILQ_FOREACH(login, &client->logins, entry)
 		login_on_lost(login);
 }
@@ -130,6 +137,7 @@ struct login_client *login_client_new(struct event_base *base,
 	client->want = want;
 	client->want_arg = arg;
 	client->mechs = mech_list_new();
+	client->heard = mech_list_new();
 	client->connection_ms = CONNECTION_MS;
 	client->answer_ms = ANSWER_MS;
 	TAILQ_INIT(&client->logins);
@@ -147,6 +155,7 @@ void login_client_free(struct login_client **client)
 		login_release(login);
 	auth_conn_free(&(*client)->conn);
 	mech_list_free(&(*client)->mechs);
+	mech_list_free(&(*client)->heard);
 	mem_free(client);
 }
 
@@ -170,7 +179,7 @@ void login_client_connected(struct login_client *client, int fd, int error)
 
 bool login_client_is_ready(const struct login_client *client)
 {
-	return auth_conn_is_established(client->conn);
+	return client->is_offering;
 }
 
 struct slice login_client_mechanisms(const struct login_client *client,

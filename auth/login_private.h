@@ -39,7 +39,8 @@ struct login_client {
 	login_want_socket *want;
 	void *want_arg;
 	struct auth_conn *conn;
-	struct mech_list *mechs;
+	struct mech_list *mechs, *heard; /* offered; of this handshake */
+	bool is_up, is_offering;         /* see login_client_is_ready() */
 	bool has_version, has_mechs;
 	uint32_t next_id; /* only counts up: a late reply must find nobody */
 	int connection_ms, answer_ms;

@@ -64,17 +64,31 @@ static const struct {
 	  "ready\n"
 	  "event connected\n"
 	  "offers PLAIN\n" },
-	{ "mechanisms are offered while there is a connection, and anew",
-	  HANDSHAKE "offers PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS "
-		    "XOAUTH2\n"
-		    "eof\n"
-		    "unready\n"
-		    "offers\n"
-		    "event lost\n" HELLO "> VERSION|1|4\n"
+	{ "the old mechanisms are offered until a new handshake is done",
+	  HANDSHAKE "eof\n"
+		    "ready\n"
+		    "event lost\n"
+		    "start 1 LOGIN\n" HELLO "> VERSION|1|4\n"
 		    "> MECH|OTP\n"
+		    "> MECH|LOGIN\n"
+		    "offers PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS "
+		    "XOAUTH2\n"
 		    "> SPID|1\n"
 		    "> DONE\n"
-		    "offers OTP\n" },
+		    "offers OTP LOGIN\n"
+		    "< AUTH|1|LOGIN|" ARGS "\n" },
+	{ "nothing is offered when the first new connection fails",
+	  HANDSHAKE "eof\n"
+		    "ready\n"
+		    "refuse\n"
+		    "unready\n"
+		    "offers\n"
+		    "refuse\n"
+		    "unready\n" HANDSHAKE "ready\n" },
+	{ "nothing is offered when the new handshake is not finished",
+	  HANDSHAKE "eof\n" HELLO "ready\n"
+		    "eof\n"
+		    "unready\n" },
 	{ "PLAIN with its initial response",
 	  HANDSHAKE "start 1 PLAIN AGEAYg==\n"
 		    "< AUTH|1|PLAIN|" ARGS "|resp=AGEAYg==\n"
@@ -511,7 +525,7 @@ static void test_oversized_line(void **state)
 		dialog_send_raw(test.dialog, text);
 	dialog_run(test.dialog, "ready\n");
 	dialog_send_raw(test.dialog, text);
-	dialog_run(test.dialog, "unready\nevent lost\ngone\n" HANDSHAKE);
+	dialog_run(test.dialog, "event lost\ngone\n" HANDSHAKE);
 	tear_down();
 }
 
