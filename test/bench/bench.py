@@ -48,7 +48,7 @@ class Bench:
         self.runs = int(time.time())
         self.stack = contextlib.ExitStack()
         self.stack.callback(shutil.rmtree, self.place, ignore_errors=True)
-        log = measure.private_dev(self.program("logsink"))
+        log = measure.private_dev(self.program("logsink"), self.place)
         self.stack.callback(log.terminate)
         self.sink = measure.Sink(self.program("lmtpsink"), self.place,
                                  offers_chunking=not data_only)

@@ -9,7 +9,6 @@ import socket
 import statistics
 import struct
 import subprocess
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -202,12 +201,11 @@ def wait_greeting(port, seconds=20):
         time.sleep(0.01)
 
 
-def private_dev(log_program):
+def private_dev(log_program, directory):
     """Gives this mount namespace a /dev with a /dev/log that is thrown away.
     Returns the process behind it."""
-    place = tempfile.mkdtemp(prefix="dev", dir="/run")
-    log = tempfile.mkdtemp(prefix="log", dir="/run")
-    os.chmod(log, 0o755)
+    place, log = directory + "/dev", directory + "/log"
+    os.mkdir(place)
 
     def mount(*words):
         subprocess.run(["mount", *words], check=True)
@@ -219,9 +217,11 @@ def private_dev(log_program):
     os.mkdir(place + "/shm")
     mount("--bind", "/dev/shm", place + "/shm")
     os.symlink("/proc/self/fd", place + "/fd")
-    os.symlink(log + "/log", place + "/log")
-    mount("--rbind", place, "/dev")
-    process = subprocess.Popen([log_program, log + "/log"])
+    os.symlink(log, place + "/log")
+    # Moved: nothing is left of it where the directory will be removed.
+    mount("--move", place, "/dev")
+    os.rmdir(place)
+    process = subprocess.Popen([log_program, log])
     while not os.path.exists("/dev/log"):
         time.sleep(0.01)
     return process
