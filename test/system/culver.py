@@ -26,12 +26,14 @@ NOBODY = 65534
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR", TOP / "build-test"))
 
-# What a sanitizer or glibc writes when it found our bug.
+# What a sanitizer, glibc or our own parent says when it found our bug. A role
+# may end by signal 9, which is what tests send.
 REPORT = re.compile(
     r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|"
     r"AddressSanitizer:DEADLYSIGNAL|Assertion .* failed|"
     r"\*\*\* stack smashing|\*\*\* buffer overflow|corrupted|"
-    r"what=panic|level=panic|panic:", re.MULTILINE)
+    r"panic:|role broke the rules|"
+    r"role ended .*(signal=(?!9$)\d+|status=[1-9])", re.MULTILINE)
 
 _programs = {}
 
