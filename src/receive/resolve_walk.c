@@ -332,5 +332,12 @@ void resolve_walk_begin(struct resolution *r)
 		return;
 	}
 	STEP(r, address.domain, S(" is a local domain"));
+	/* `"a@b"@ours` would be `a@b@ours` to Dovecot, which may be told to
+	 * cut a name at the first @. */
+	if (slice_find(address.local, '@') < address.local.n) {
+		finish(r, RESOLVE_NO_USER,
+		       S("no local part of ours holds an @"));
+		return;
+	}
 	add_place(r, &address, NULL);
 }

@@ -2,7 +2,7 @@
 
 #include "smtp/name.h"
 
-enum { LOCAL_OCTETS = 64, DOMAIN_OCTETS = 255, PATH_OCTETS = 256 };
+enum { DOMAIN_OCTETS = 255, PATH_OCTETS = 256 };
 
 /* RFC 5321 4.1.2 atext, with UTF8-non-ascii of RFC 6531 3.3. */
 static bool is_atext(char c)
@@ -70,7 +70,7 @@ static int take_local(struct slice *in, struct arena *arena,
 	}
 	if (!slice_is_utf8(local))
 		return ADDRESS_SYNTAX;
-	if (local.n > LOCAL_OCTETS)
+	if (local.n > PATH_OCTETS)
 		return ADDRESS_TOO_LONG;
 	*ret_local = local;
 	*in = rest;

@@ -22,10 +22,11 @@ struct address {
 
 enum {
 	ADDRESS_SYNTAX = 1, /* not a Path */
-	ADDRESS_TOO_LONG, /* RFC 5321 4.5.3.1: local part over 64 octets, domain
-	                       over 255, path over 256 */
-	ADDRESS_DOMAIN,   /* the domain is not a name IDNA takes */
-	ADDRESS_NO_DOMAIN, /* a local part alone, and it is not postmaster */
+	ADDRESS_TOO_LONG,   /* RFC 5321 4.5.3.1: path over 256 octets, domain
+			       over 255; local parts over 64 are in use (VERP,
+			       SRS) and are taken, as 4.5.3.1 wishes */
+	ADDRESS_DOMAIN,     /* the domain is not a name IDNA takes */
+	ADDRESS_NO_DOMAIN,  /* a local part alone, and it is not postmaster */
 };
 
 /*

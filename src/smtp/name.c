@@ -34,13 +34,15 @@ static struct slice lower_copy(struct slice s, struct arena *arena)
 	return (struct slice){ .p = p, .n = s.n };
 }
 
-/* Letters, digits and inner hyphens: RFC 5321's sub-domain. */
+/* Letters, digits and inner hyphens: RFC 5321's sub-domain. And underscores,
+ * which it lacks: hosts with such names send mail, and Postfix takes it. */
 static int check_label(struct slice label)
 {
 	if (label.n == 0 || label.p[0] == '-' || label.p[label.n - 1] == '-')
 		return NAME_SYNTAX;
 	for (size_t i = 0; i < label.n; i++)
-		if (!is_let_dig(label.p[i]) && label.p[i] != '-')
+		if (!is_let_dig(label.p[i]) && label.p[i] != '-' &&
+		    label.p[i] != '_')
 			return NAME_SYNTAX;
 	return label.n > LABEL_OCTETS ? NAME_TOO_LONG : 0;
 }
