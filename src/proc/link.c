@@ -208,6 +208,8 @@ static bool read_turn(struct link *l)
 	bool freed = false;
 	int r = 1;
 
+	/* Taken back below, or the link is gone. */
+	/* cppcheck-suppress autoVariables */
 	l->freed = &freed;
 	for (int i = 0; i < PACKETS_A_TURN && r > 0; i++) {
 		r = packet_receive(l->fd, &in);
