@@ -3,7 +3,8 @@
  * that there is no second reading of an address.
  *
  * Domains: lower-case A-labels (IDNA2008 with UTS 46 non-transitional mapping,
- * STD3 rules, no trailing dot, at most 253 octets). Local parts of our own
+ * STD3 rules but for underscores, which hosts that send mail do have; no
+ * trailing dot, at most 253 octets). Local parts of our own
  * domains: PRECIS UsernameCaseMapped (RFC 8265 3.3): width mapping, lower case,
  * NFC.
  */
