@@ -25,8 +25,18 @@ typedef uint64_t conf_octets;
 typedef uint64_t conf_seconds;
 typedef bool conf_boolean;
 
+/* A block `milter NAME { }`. */
+struct conf_milter {
+	const char *name;
+#define CONF(type, name, value, min, max, doc) conf_##type name;
+#include "conf/milter.def"
+#undef CONF
+};
+
 struct conf {
 	struct arena *arena;
+	const struct conf_milter *milters; /* in the file's order */
+	size_t milter_count;
 #define CONF(type, name, value, min, max, doc) conf_##type name;
 #include "conf/keys.def"
 #undef CONF

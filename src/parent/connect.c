@@ -36,6 +36,8 @@ static const char *setting(const struct conf *conf, enum socket_kind kind)
 		return conf->dovecot_auth_userdb;
 	case SOCKET_LMTP:
 		return conf->dovecot_lmtp;
+	case SOCKET_MILTER:
+		break;
 	}
 	return "";
 }

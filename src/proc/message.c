@@ -56,7 +56,8 @@ const char *role_name(enum role role)
 	static const char *const names[] = {
 		[ROLE_PARENT] = "parent",   [ROLE_RECEIVE] = "receive",
 		[ROLE_QUEUE] = "queue",     [ROLE_DELIVER] = "deliver",
-		[ROLE_CONTROL] = "control", [ROLE_COUNT] = "?",
+		[ROLE_CONTROL] = "control", [ROLE_HOOK] = "hook",
+		[ROLE_COUNT] = "?",
 	};
 
 	return names[role < ROLE_COUNT ? role : ROLE_COUNT];

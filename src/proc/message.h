@@ -10,6 +10,7 @@ enum role {
 	ROLE_QUEUE,
 	ROLE_DELIVER,
 	ROLE_CONTROL,
+	ROLE_HOOK,
 	ROLE_COUNT,
 	ROLE_ANY = ROLE_COUNT, /* in messages.def only */
 };
@@ -21,7 +22,17 @@ enum listener_service {
 	LISTENER_SUBMISSIONS, /* 465: TLS from the first octet */
 	LISTENER_CONTROL,     /* control.sock */
 };
-enum socket_kind { SOCKET_AUTH_CLIENT, SOCKET_AUTH_USERDB, SOCKET_LMTP };
+enum socket_kind {
+	SOCKET_AUTH_CLIENT,
+	SOCKET_AUTH_USERDB,
+	SOCKET_LMTP,
+	SOCKET_MILTER, /* with a filter's name */
+};
+enum hook_result {
+	HOOK_ACCEPT,
+	HOOK_REJECT,    /* 554 */
+	HOOK_TRY_LATER, /* 451: it said so, or is broken */
+};
 enum resolve_result {
 	RESOLVE_MAILBOXES, /* all targets are local */
 	RESOLVE_NO_USER,

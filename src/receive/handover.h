@@ -45,7 +45,8 @@ struct handover_request {
 	struct slice login; /* empty for none */
 	const struct handover_recipient *recipients;
 	size_t recipient_count;
-	bool queue_only; /* never in-session */
+	bool queue_only;   /* never in-session */
+	struct slice hold; /* why `queue` is to hold it; empty: it is not */
 };
 
 /* Called once, never from within handover_start(); the handover is gone then.

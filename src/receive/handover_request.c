@@ -28,6 +28,7 @@ void handover_copy_request(struct handover *h,
 	h->request.reverse_path = arena_copy(a, request->reverse_path);
 	h->request.mail.envid = arena_copy(a, request->mail.envid);
 	h->request.login = arena_copy(a, request->login);
+	h->request.hold = arena_copy(a, request->hold);
 	h->request.recipients = copy_recipients(a, request);
 	h->log = (struct log_ctx){ .key = "trace", .value = h->request.trace };
 }
