@@ -24,6 +24,8 @@ say() { printf '\n== %s\n' "$*"; }
 prepare() {
 	say "Looking for packages"
 	need_packages $run_packages $test_packages || exit 1
+	need_filters || exit 1
+	fetch_chasquid "$build/chasquid"
 	# The two users of a server that root starts.
 	if [ "$(id -u)" = 0 ]; then
 		for user in culver culverq; do

@@ -9,6 +9,12 @@ run_packages="gcc make autoconf automake pkg-config libc6-dev
 # To test it as well.
 test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
 	python3-pytest-xdist sqlite3 procps clang-format clang-tidy cppcheck"
+# Filters that Culver is tried with. They are run as nobody in directories of
+# the tests' own; no database of viruses or of rules is fetched.
+filter_packages="libmilter-dev python3-milter python3-dkim miltertest
+	rspamd redis-server opendkim opendkim-tools opendmarc
+	clamav-milter clamav-daemon clamdscan
+	spamassassin spamd spamc spamass-milter greylistd"
 # Those whose security updates matter to us; installing them upgrades them.
 # libevent before libevent_fixed has known holes in what we use.
 if [ "$(. /etc/os-release && echo "${VERSION_ID:-}")" = 12 ]; then
@@ -48,6 +54,40 @@ apt_install() {
 			--no-install-recommends install "$@" || status=1
 	[ $own = no ] || as_root rm -f $policy
 	return $status
+}
+
+# What the archive knows of them, one a line: a release may lack a filter, and
+# its tests are then skipped.
+known_packages() {
+	apt-cache madison "$@" 2>/dev/null | awk '{print $1}' | sort -u
+}
+
+# need_filters: installs those filters that can be had.
+need_filters() {
+	local missing known
+	missing=$(missing_packages $filter_packages)
+	[ -n "$missing" ] || return 0
+	[ -n "$(known_packages libc6-dev)" ] || as_root apt-get -q update
+	known=$(known_packages $missing)
+	# Else opendmarc brings a client of MariaDB.
+	dpkg-query -W dbconfig-mysql >/dev/null 2>&1 || case "$known" in
+	*opendmarc*) known="$known dbconfig-no-thanks" ;;
+	esac
+	[ -z "$known" ] || need_packages $known || return 1
+	missing=$(missing_packages $filter_packages)
+	[ -z "$missing" ] || echo "not to be had here:" $missing
+}
+
+# fetch_chasquid DIRECTORY: lays its package's files there, for its hook
+# script; it is not installed, being a mail server.
+fetch_chasquid() {
+	local place=$1
+	[ -e "$place/etc/chasquid/hooks/post-data" ] && return 0
+	rm -rf "$place"
+	mkdir -p "$place" || return 1
+	(cd "$place" && apt-get -q -q download chasquid 2>/dev/null &&
+		dpkg-deb -x chasquid_*.deb . && rm -f chasquid_*.deb) ||
+		echo "chasquid's package cannot be had here"
 }
 
 # need_packages PACKAGE...: installs them if something is missing.
