@@ -1,7 +1,5 @@
-/* DATA and BDAT: RFC 5321 4.1.1.4, RFC 3030. What becomes of a message. */
+/* DATA and BDAT: RFC 5321 4.1.1.4, RFC 3030. */
 #include "receive/session-private.h"
-
-#include "base/clock.h"
 
 /* --- DATA -------------------------------------------------------------------------- */
 
@@ -101,84 +99,4 @@ void cmd_bdat(struct session *s, struct slice args)
 		begin_chunk(s, octets, is_last);
 	else
 		eat_chunk(s, octets);
-}
-
-/* --- the whole message --------------------------------------------------------------- */
-
-static void log_accepted(const struct session *s, const struct reply *r)
-{
-	const struct transaction *t = s->tx;
-
-	LOG(LOG_INFO, &t->log, "accepted", log_text("from", t->reverse_path),
-	    log_text("to", t->recipients[0].original),
-	    log_number("recipients", t->recipient_count),
-	    log_number("size", t->data.octets),
-	    log_text("tls", stream_tls_version(s->stream)),
-	    log_string("login", s->login), log_string("peer", s->peer_ip),
-	    log_number("ms", clock_monotonic_ms() - t->began_ms),
-	    log_text("reply", r->text));
-}
-
-static void on_reply(const struct reply *reply, void *arg)
-{
-	struct session *s = arg;
-
-	s->tx->handover = NULL;
-	session_op_done(s);
-	if (reply_is_positive(reply)) {
-		log_accepted(s, reply);
-		session_reply(s, reply);
-	} else {
-		session_pass_refusal(s, reply);
-	}
-	session_end_transaction(s);
-	session_run(s);
-}
-
-static void hand_over(struct session *s)
-{
-	struct transaction *t = s->tx;
-	const struct handover_request request = {
-		.trace = t->trace,
-		.reverse_path = t->reverse_path,
-		.mail = t->mail,
-		.login = slice_of(s->login),
-		.recipients = t->recipients,
-		.recipient_count = t->recipient_count,
-		.queue_only = t->is_from_sieve,
-	};
-
-	s->op = OP_HANDOVER;
-	t->handover = handover_start(s->server->handovers, &request,
-				     &t->content, on_reply, s);
-}
-
-static void refuse_message(struct session *s, const struct reply *r)
-{
-	session_refuse(s, r);
-	session_end_transaction(s);
-}
-
-enum step complete_step(struct session *s)
-{
-	const struct reply *fault = body_fault(s->tx);
-
-	if (fault != NULL) {
-		refuse_message(s, fault);
-		return STEP_NEXT;
-	}
-	switch (body_end(s)) {
-	case CONTENT_WAITING:
-		break; /* it calls */
-	case CONTENT_OPEN:
-		hand_over(s);
-		break;
-	case CONTENT_NO_ROOM:
-		refuse_message(s, &REPLY_NO_ROOM);
-		break;
-	case CONTENT_BROKEN:
-		refuse_message(s, &REPLY_INTERNAL);
-		break;
-	}
-	return STEP_NEXT;
 }

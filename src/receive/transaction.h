@@ -19,6 +19,12 @@ enum {
 	TRANSACTION_MAILBOXES = WIRE_LIST,
 };
 
+/* How far a message has come since its last octet: complete.c. */
+enum complete_step {
+	COMPLETE_CONTENT, /* what was written is flushed */
+	COMPLETE_HANDOVER,
+};
+
 struct transaction {
 	struct arena *arena;
 	struct slice trace; /* ID.N */
@@ -53,6 +59,8 @@ struct transaction {
 	bool is_last_chunk;
 	bool reads_more; /* the stream's input limit was raised */
 
+	enum complete_step step; /* ST_COMPLETE */
+	struct slice hold;       /* why the queue is to hold it, or empty */
 	struct handover *handover;
 };
 
