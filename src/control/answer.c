@@ -105,7 +105,7 @@ void answer_retried(struct evbuffer *out, uint64_t count)
 static const char *result_name(uint32_t result)
 {
 	static const char *const names[] = {
-		[RESOLVE_MAILBOXES] = "mailboxes",
+		[RESOLVE_TARGETS] = "targets",
 		[RESOLVE_NO_USER] = "no user",
 		[RESOLVE_TRY_LATER] = "try later",
 		[RESOLVE_NOT_LOCAL] = "not local",

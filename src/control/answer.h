@@ -3,7 +3,7 @@
  *
  *   queue_list   {"entry":{...}} for each recipient, then {"total":N}
  *   queue_retry  {"retried":N}
- *   resolve      {"result":"mailboxes","steps":["...",...]}
+ *   resolve      {"result":"targets","steps":["...",...]}
  *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
  *   any          {"error":"..."}
  *

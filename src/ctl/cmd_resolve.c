@@ -8,7 +8,7 @@ static const struct {
 	const char *result;
 	const char *words;
 } verdicts[] = {
-	{ "mailboxes", "Mail is delivered." },
+	{ "targets", "Mail is delivered." },
 	{ "no user", "There is no such user: mail is refused." },
 	{ "try later", "It cannot be said now: the sender is to try later." },
 	{ "not local", "The domain is not ours: only logins may send there." },
@@ -22,7 +22,7 @@ static bool on_explained(const struct ctl *ctl, json_t *line, void *arg)
 	const json_t *text;
 	size_t i;
 
-	*is_found = strcmp(result, "mailboxes") == 0;
+	*is_found = strcmp(result, "targets") == 0;
 	if (ctl->is_json) {
 		ask_print_json(line);
 		return false;

@@ -139,7 +139,7 @@ static void on_deliver(struct deliver *d, struct link *from, struct message *m)
 		.id = in->id,
 		.trace = in->trace,
 		.reverse_path = in->reverse_path,
-		.recipients = in->recipients,
+		.targets = in->targets,
 		.content_octets = in->content_octets,
 		.is_8bit = in->is_8bit,
 	};
@@ -156,7 +156,7 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.id = in->id,
 		.trace = in->trace,
 		.reverse_path = in->reverse_path,
-		.recipients = { &in->recipient, 1 },
+		.targets = { &in->target, 1 },
 		.content_octets = in->content_octets,
 		.is_8bit = in->is_8bit,
 	};

@@ -15,11 +15,11 @@ enum { JOB_ARENA_OCTETS = 2 * WIRE_OCTETS };
 
 struct job;
 
-/* One recipient of a job. */
+/* One target of a job. */
 struct part {
 	struct job *job;
 	struct lmtp_delivery *delivery; /* until its result */
-	struct slice recipient;
+	struct target target;
 };
 
 struct job {
@@ -102,7 +102,7 @@ static void send_result(struct link *to, bool is_attempt, uint64_t id,
 	link_send(to, &m, -1);
 }
 
-static void log_result(struct slice trace, struct slice recipient,
+static void log_result(struct slice trace, struct target target,
 		       uint64_t begun_ms, const struct outcome *o)
 {
 	const struct log_ctx ctx = { .key = "trace", .value = trace };
@@ -111,7 +111,7 @@ static void log_result(struct slice trace, struct slice recipient,
 	(void)snprintf(status, sizeof(status), "%u.%u.%u", o->status[0],
 		       o->status[1], o->status[2]);
 	LOG(LOG_INFO, &ctx, outcome_name(o->kind),
-	    log_text("recipient", recipient), log_number("code", o->code),
+	    log_text("recipient", target.address), log_number("code", o->code),
 	    log_string("status", status), log_text("text", o->text),
 	    log_number("delay_ms", clock_monotonic_ms() - begun_ms));
 }
@@ -124,7 +124,7 @@ static void end_part(struct part *part, struct outcome outcome)
 
 	part->delivery = NULL;
 	if (outcome.kind != OUTCOME_CANCELLED)
-		log_result(j->trace, part->recipient, j->begun_ms, &outcome);
+		log_result(j->trace, part->target, j->begun_ms, &outcome);
 	if (j->from != NULL)
 		send_result(j->from, j->is_attempt, j->id,
 			    (size_t)(part - j->parts), outcome);
@@ -142,8 +142,8 @@ static void on_result(enum lmtp_end end, const struct reply *reply, void *arg)
 
 void jobs_refuse(const struct job_request *request, struct outcome outcome)
 {
-	for (size_t i = 0; i < request->recipients.count; i++) {
-		log_result(request->trace, request->recipients.items[i],
+	for (size_t i = 0; i < request->targets.count; i++) {
+		log_result(request->trace, request->targets.items[i],
 			   clock_monotonic_ms(), &outcome);
 		send_result(request->from, request->is_attempt, request->id, i,
 			    outcome);
@@ -163,9 +163,12 @@ static void start_parts(struct job *j, const struct job_request *request)
 		struct part *part = &j->parts[i];
 
 		part->job = j;
-		part->recipient =
-			arena_copy(j->arena, request->recipients.items[i]);
-		r.recipient = part->recipient;
+		part->target = (struct target){
+			.kind = request->targets.items[i].kind,
+			.address = arena_copy(
+				j->arena, request->targets.items[i].address),
+		};
+		r.recipient = part->target.address;
 		part->delivery = lmtp_deliver(j->jobs->pool, &r, !j->is_attempt,
 					      on_result, part);
 	}
@@ -183,7 +186,7 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 	j->begun_ms = clock_monotonic_ms();
 	j->arena = arena_new(JOB_ARENA_OCTETS);
 	j->trace = arena_copy(j->arena, request->trace);
-	j->part_count = j->open_count = request->recipients.count;
+	j->part_count = j->open_count = request->targets.count;
 	j->parts = arena_array(j->arena, j->part_count, sizeof(*j->parts));
 	TAILQ_INSERT_TAIL(&jobs->all, j, entry);
 	start_parts(j, request);
@@ -191,7 +194,7 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 
 void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 {
-	size_t count = request->recipients.count;
+	size_t count = request->targets.count;
 
 	if (!descriptor_is_fit(fd, request->content_octets)) {
 		LOG(LOG_ERROR, NULL, "content that can change was refused",

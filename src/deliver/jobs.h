@@ -1,6 +1,6 @@
 /*
  * What `receive` and `queue` have asked for: each DELIVER or ATTEMPT is a job
- * with a delivery for each recipient, and each recipient gets one result and
+ * with a part for each target, and each target gets one result and
  * one line in the log.
  */
 #ifndef DELIVER_JOBS_H
@@ -17,7 +17,7 @@ struct job_request {
 	uint64_t id;
 	struct slice trace;
 	struct slice reverse_path;
-	struct slices recipients;
+	struct targets targets;
 	uint64_t content_octets;
 	bool is_8bit;
 };

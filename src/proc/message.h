@@ -34,7 +34,7 @@ enum hook_result {
 	HOOK_TRY_LATER, /* 451: it said so, or is broken */
 };
 enum resolve_result {
-	RESOLVE_MAILBOXES, /* all targets are local */
+	RESOLVE_TARGETS, /* known, all of them */
 	RESOLVE_NO_USER,
 	RESOLVE_TRY_LATER,
 	RESOLVE_NOT_LOCAL,
@@ -54,6 +54,8 @@ enum message_type {
 
 typedef struct slice wire_slice;
 typedef struct slices wire_slices;
+typedef struct target wire_target;
+typedef struct targets wire_targets;
 typedef struct outcome wire_outcome;
 typedef struct recipients wire_recipients;
 typedef uint32_t wire_u32;

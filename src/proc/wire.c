@@ -63,6 +63,19 @@ void wire_put_slices(struct wire_writer *w, struct slices v)
 		wire_put_slice(w, v.items[i]);
 }
 
+void wire_put_target(struct wire_writer *w, struct target v)
+{
+	wire_put_u32(w, (uint32_t)v.kind);
+	wire_put_slice(w, v.address);
+}
+
+void wire_put_targets(struct wire_writer *w, struct targets v)
+{
+	put_count(w, v.count);
+	for (size_t i = 0; i < v.count && !w->failed; i++)
+		wire_put_target(w, v.items[i]);
+}
+
 void wire_put_outcome(struct wire_writer *w, struct outcome v)
 {
 	wire_put_u32(w, (uint32_t)v.kind);
@@ -78,7 +91,7 @@ void wire_put_recipients(struct wire_writer *w, struct recipients v)
 	for (size_t i = 0; i < v.count && !w->failed; i++) {
 		const struct recipient *r = &v.items[i];
 
-		wire_put_slice(w, r->address);
+		wire_put_target(w, r->target);
 		wire_put_slice(w, r->orcpt_type);
 		wire_put_slice(w, r->orcpt);
 		wire_put_slice(w, r->original);
@@ -161,6 +174,31 @@ struct slices wire_get_slices(struct wire_reader *r)
 	return (struct slices){ items, r->failed ? 0 : count };
 }
 
+struct target wire_get_target(struct wire_reader *r)
+{
+	uint32_t kind = wire_get_u32(r);
+	struct slice address = wire_get_slice(r);
+
+	if (kind > TARGET_COMMAND)
+		r->failed = true;
+	if (r->failed)
+		return (struct target){ .kind = TARGET_MAILBOX };
+	return (struct target){ (enum target_kind)kind, address };
+}
+
+struct targets wire_get_targets(struct wire_reader *r)
+{
+	size_t count = get_count(r, 2 * sizeof(uint32_t));
+	struct target *items;
+
+	if (count == 0)
+		return (struct targets){ NULL, 0 };
+	items = arena_array(r->arena, count, sizeof(*items));
+	for (size_t i = 0; i < count; i++)
+		items[i] = wire_get_target(r);
+	return (struct targets){ items, r->failed ? 0 : count };
+}
+
 struct outcome wire_get_outcome(struct wire_reader *r)
 {
 	struct outcome v = { .kind = OUTCOME_DELIVERED };
@@ -182,15 +220,15 @@ struct outcome wire_get_outcome(struct wire_reader *r)
 
 struct recipients wire_get_recipients(struct wire_reader *r)
 {
-	/* four lengths, notify, bool, an outcome */
-	size_t count = get_count(r, 4 * 4 + 4 + 1 + 15);
+	/* a target, three lengths, notify, bool, an outcome */
+	size_t count = get_count(r, 8 + 3 * 4 + 4 + 1 + 15);
 	struct recipient *items;
 
 	if (count == 0)
 		return (struct recipients){ NULL, 0 };
 	items = arena_array(r->arena, count, sizeof(*items));
 	for (size_t i = 0; i < count; i++) {
-		items[i].address = wire_get_slice(r);
+		items[i].target = wire_get_target(r);
 		items[i].orcpt_type = wire_get_slice(r);
 		items[i].orcpt = wire_get_slice(r);
 		items[i].original = wire_get_slice(r);

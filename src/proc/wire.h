@@ -22,6 +22,23 @@ struct slices {
 	size_t count;
 };
 
+/* Where mail ends up, once aliases have been followed. */
+enum target_kind {
+	TARGET_MAILBOX, /* address: "local@domain", Dovecot's */
+	TARGET_COMMAND, /* address: of the alias whose command is run */
+};
+
+/* The same address may be a mailbox and an alias: the kind is part of it. */
+struct target {
+	enum target_kind kind;
+	struct slice address;
+};
+
+struct targets {
+	const struct target *items;
+	size_t count;
+};
+
 /* What became of a recipient. */
 enum outcome_kind {
 	OUTCOME_DELIVERED,
@@ -41,7 +58,7 @@ struct outcome {
 
 /* A recipient on its way into the queue. */
 struct recipient {
-	struct slice address;    /* final mailbox, "local@domain" */
+	struct target target;
 	struct slice orcpt_type; /* RFC 3461 4.2; empty if none */
 	struct slice orcpt;
 	struct slice original; /* as given at RCPT, before aliases */
@@ -73,6 +90,8 @@ void wire_put_u64(struct wire_writer *w, uint64_t v);
 void wire_put_bool(struct wire_writer *w, bool v);
 void wire_put_slice(struct wire_writer *w, struct slice v);
 void wire_put_slices(struct wire_writer *w, struct slices v);
+void wire_put_target(struct wire_writer *w, struct target v);
+void wire_put_targets(struct wire_writer *w, struct targets v);
 void wire_put_outcome(struct wire_writer *w, struct outcome v);
 void wire_put_recipients(struct wire_writer *w, struct recipients v);
 
@@ -82,6 +101,8 @@ uint64_t wire_get_u64(struct wire_reader *r);
 bool wire_get_bool(struct wire_reader *r);
 struct slice wire_get_slice(struct wire_reader *r);
 struct slices wire_get_slices(struct wire_reader *r);
+struct target wire_get_target(struct wire_reader *r);
+struct targets wire_get_targets(struct wire_reader *r);
 struct outcome wire_get_outcome(struct wire_reader *r);
 struct recipients wire_get_recipients(struct wire_reader *r);
 

@@ -87,7 +87,7 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.id = id,
 		.trace = e->message.trace,
 		.reverse_path = e->message.reverse_path,
-		.recipient = e->recipient.address,
+		.target = e->recipient.target,
 		.content_octets = e->message.content_octets,
 		.is_8bit = e->message.is_8bit,
 	};
@@ -99,8 +99,9 @@ static void send_lookup(struct attempts *a, struct link *to, uint64_t id,
 {
 	struct message m = { .type = MESSAGE_RESOLVE };
 
-	m.resolve = (struct msg_resolve){ .id = id,
-					  .address = e->recipient.address };
+	m.resolve =
+		(struct msg_resolve){ .id = id,
+				      .address = e->recipient.target.address };
 	peers_send(a->peers, to, &m, -1);
 }
 

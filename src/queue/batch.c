@@ -116,11 +116,11 @@ void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
 	push(b, op);
 }
 
-static bool are_paths(struct slices mailboxes)
+static bool are_paths(struct targets targets)
 {
-	for (size_t i = 0; i < mailboxes.count; i++)
-		if (mailboxes.items[i].n == 0 ||
-		    mailboxes.items[i].n > ENQUEUE_PATH_OCTETS)
+	for (size_t i = 0; i < targets.count; i++)
+		if (targets.items[i].address.n == 0 ||
+		    targets.items[i].address.n > ENQUEUE_PATH_OCTETS)
 			return false;
 	return true;
 }
@@ -131,9 +131,9 @@ void batch_resolved(struct batch *b, uint64_t row, const struct msg_resolved *m)
 
 	op->row = row;
 	op->resolved.result = RESOLVE_TRY_LATER;
-	if (m->result <= RESOLVE_NOT_LOCAL && are_paths(m->mailboxes)) {
+	if (m->result <= RESOLVE_NOT_LOCAL && are_paths(m->targets)) {
 		op->resolved.result = (enum resolve_result)m->result;
-		op_copy_mailboxes(op, m->mailboxes);
+		op_copy_targets(op, m->targets);
 	}
 	push(b, op);
 }

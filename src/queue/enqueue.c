@@ -41,7 +41,7 @@ static bool is_path(struct slice s)
 
 static bool is_recipient(const struct recipient *r)
 {
-	return r->address.n > 0 && is_path(r->address) &&
+	return r->target.address.n > 0 && is_path(r->target.address) &&
 	       is_path(r->original) && is_path(r->orcpt_type) &&
 	       is_path(r->orcpt) && r->last.kind <= OUTCOME_CANCELLED &&
 	       r->last.text.n <= WIRE_TEXT_OCTETS;
@@ -80,7 +80,7 @@ static struct store_entry *make_entry(struct turn *t, const struct enqueue *e,
 	entry->recipient = (struct store_recipient){
 		.queue_id = m->queue_id,
 		.place = place,
-		.address = from->address,
+		.target = from->target,
 		.original = from->original,
 		.orcpt_type = from->orcpt_type,
 		.orcpt = from->orcpt,
@@ -100,14 +100,15 @@ static int add_settled(struct turn *t, const struct store_entry *entry)
 	bool reports = report_is_due(entry, action);
 
 	if (is_failure)
-		turn_note(t, &(struct note){
-				     .level = LOG_INFO,
-				     .message = reports ? "bounced"
-							: "refused, dropped",
-				     .trace = entry->message.trace,
-				     .queue_id = entry->message.queue_id,
-				     .recipient = entry->recipient.address,
-				     .outcome = o });
+		turn_note(t,
+			  &(struct note){
+				  .level = LOG_INFO,
+				  .message = reports ? "bounced"
+						     : "refused, dropped",
+				  .trace = entry->message.trace,
+				  .queue_id = entry->message.queue_id,
+				  .recipient = entry->recipient.target.address,
+				  .outcome = o });
 	return reports ? report_add(t, entry, action, o) : 0;
 }
 

@@ -43,14 +43,16 @@ void op_copy_outcome(struct op *op, const struct outcome *o)
 		arena_copy(op->arena, slice_head(o->text, WIRE_TEXT_OCTETS));
 }
 
-void op_copy_mailboxes(struct op *op, struct slices mailboxes)
+void op_copy_targets(struct op *op, struct targets targets)
 {
-	struct slice *items =
-		arena_array(op->arena, mailboxes.count + 1, sizeof(*items));
+	struct target *items =
+		arena_array(op->arena, targets.count + 1, sizeof(*items));
 
-	for (size_t i = 0; i < mailboxes.count; i++)
-		items[i] = arena_copy(op->arena, mailboxes.items[i]);
-	op->resolved.mailboxes = (struct slices){ items, mailboxes.count };
+	for (size_t i = 0; i < targets.count; i++) {
+		items[i] = targets.items[i];
+		copy(op, &items[i].address);
+	}
+	op->resolved.targets = (struct targets){ items, targets.count };
 }
 
 void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
@@ -67,7 +69,7 @@ void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
 	copy(op, &to->login);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = m->recipients.items[i];
-		copy(op, &items[i].address);
+		copy(op, &items[i].target.address);
 		copy(op, &items[i].orcpt_type);
 		copy(op, &items[i].orcpt);
 		copy(op, &items[i].original);
@@ -143,10 +145,10 @@ static int apply_resolved(struct op *op, struct turn *t)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	switch (op->resolved.result) {
-	case RESOLVE_MAILBOXES:
-		if (op->resolved.mailboxes.count == 0)
+	case RESOLVE_TARGETS:
+		if (op->resolved.targets.count == 0)
 			return verdict_drop(t, e);
-		return verdict_resolve(t, e, op->resolved.mailboxes);
+		return verdict_resolve(t, e, op->resolved.targets);
 	case RESOLVE_NO_USER:
 		return verdict_drop(t, e);
 	case RESOLVE_TRY_LATER:

@@ -36,7 +36,7 @@ struct op {
 		} settle;
 		struct {
 			enum resolve_result result;
-			struct slices mailboxes;
+			struct targets targets;
 		} resolved;
 		struct {
 			uint64_t holder;
@@ -57,7 +57,7 @@ void op_free(struct op **op);
 /* Deep copies into op's arena. */
 void op_copy_enqueue(struct op *op, const struct msg_enqueue *m);
 void op_copy_outcome(struct op *op, const struct outcome *o);
-void op_copy_mailboxes(struct op *op, struct slices mailboxes);
+void op_copy_targets(struct op *op, struct targets targets);
 /* About how many octets it holds. */
 size_t op_octets(const struct op *op);
 

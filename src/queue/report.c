@@ -124,8 +124,9 @@ int report_add(struct turn *t, const struct store_entry *e,
 	const struct store_recipient *to = &e->recipient;
 	bool has_answer = o->code != 0;
 	struct dsn_recipient recipient = {
-		.address = to->original.n > 0 ? to->original : to->address,
-		.mailbox = to->address,
+		.address =
+			to->original.n > 0 ? to->original : to->target.address,
+		.mailbox = to->target.address,
 		.orcpt_type = to->orcpt_type,
 		.orcpt = to->orcpt,
 		.action = action,
@@ -180,7 +181,7 @@ static int write_report(struct turn *t, const struct report *r)
 				   .is_smtputf8 = r->is_utf8,
 				   .arrived = t->now };
 	struct store_recipient to = {
-		.address = r->message->reverse_path,
+		.target = { .address = r->message->reverse_path },
 		.original = r->message->reverse_path,
 		.notify = DSN_NOTIFY_NEVER, /* RFC 3461 5.2 */
 		.line = STORE_REPORT,
@@ -206,7 +207,7 @@ static int write_report(struct turn *t, const struct report *r)
 				     .message = "report queued",
 				     .trace = m.trace,
 				     .queue_id = id,
-				     .recipient = to.address,
+				     .recipient = to.target.address,
 				     .count_of = "recipients",
 				     .count = r->count });
 	return 0;

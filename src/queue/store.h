@@ -47,7 +47,7 @@ struct store_recipient {
 	uint64_t row; /* the store's choice */
 	uint64_t queue_id;
 	uint32_t place; /* its place in ENQUEUE's list */
-	struct slice address;
+	struct target target;
 	struct slice original; /* as the sender wrote it */
 	struct slice orcpt_type;
 	struct slice orcpt;

@@ -92,7 +92,7 @@ int store_add_recipient(struct store *s, const struct store_recipient *r)
 
 	store_bind(st, 1, r->queue_id);
 	store_bind(st, 2, r->place);
-	store_bind_text(st, 3, r->address);
+	store_bind_text(st, 3, r->target.address);
 	store_bind_text(st, 4, r->original);
 	store_bind_text(st, 5, r->orcpt_type);
 	store_bind_text(st, 6, r->orcpt);
@@ -106,6 +106,7 @@ int store_add_recipient(struct store *s, const struct store_recipient *r)
 		(void)sqlite3_bind_null(st, 11);
 	store_bind(st, 12, (uint64_t)r->last_try);
 	bind_outcome(st, 13, &r->last);
+	store_bind(st, 17, r->target.kind);
 	return store_run(s, ST_ADD_RECIPIENT);
 }
 

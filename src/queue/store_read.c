@@ -27,6 +27,17 @@ static struct slice next_text(struct column_reader *c)
 	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
 }
 
+static struct target next_target(struct column_reader *c)
+{
+	uint64_t kind = next_number(c);
+
+	return (struct target){
+		.kind = kind <= TARGET_COMMAND ? (enum target_kind)kind
+					       : TARGET_MAILBOX,
+		.address = next_text(c),
+	};
+}
+
 static void next_outcome(struct column_reader *c, struct outcome *ret_outcome)
 {
 	uint64_t kind = next_number(c), code = next_number(c);
@@ -62,7 +73,7 @@ static void read_entry(sqlite3_stmt *st, struct arena *arena,
 	m->content_octets = next_number(&c);
 	r->row = next_number(&c);
 	r->place = (uint32_t)next_number(&c);
-	r->address = next_text(&c);
+	r->target = next_target(&c);
 	r->original = next_text(&c);
 	r->orcpt_type = next_text(&c);
 	r->orcpt = next_text(&c);

@@ -8,11 +8,25 @@
  *   recipient  one row a recipient that is not done with. Times are seconds
  *              since 1970. line: 0 new, 1 deferred, 2 a report's. holder: the
  *              session that delivers it now; due is then when we stop to
- *              believe in it. last_kind: enum outcome_kind of proc/wire.h.
+ *              believe in it. last_kind: enum outcome_kind of proc/wire.h,
+ *              kind: enum target_kind.
  *   queue      the view for people: SELECT * FROM queue;
  *
  * Rows leave when they are done with: nothing here says what was delivered.
  */
+/* New columns are the last ones, as after a migration. */
+#define VIEW                                                                   \
+	"CREATE VIEW queue AS SELECT"                                          \
+	" printf('%016x', queue_id) AS id, trace, reverse_path,"               \
+	" CASE kind WHEN 0 THEN 'mailbox' ELSE 'command' END AS kind,"         \
+	" address, content_octets AS octets,"                                  \
+	" datetime(arrived, 'unixepoch') AS arrived,"                          \
+	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"                  \
+	"  ELSE 'report' END AS line,"                                         \
+	" datetime(due, 'unixepoch') AS due, attempts,"                        \
+	" last_text AS reason"                                                 \
+	" FROM recipient JOIN message USING (queue_id);"
+
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
 	" queue_id INTEGER PRIMARY KEY,"
@@ -43,27 +57,23 @@ const char store_schema[] =
 	" last_kind INTEGER NOT NULL,"
 	" last_code INTEGER NOT NULL,"
 	" last_status INTEGER NOT NULL,"
-	" last_text TEXT NOT NULL);"
+	" last_text TEXT NOT NULL,"
+	" kind INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX IF NOT EXISTS recipient_due ON recipient (line, due);"
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
-	" WHERE holder IS NOT NULL;"
-	"CREATE VIEW IF NOT EXISTS queue AS SELECT"
-	" printf('%016x', queue_id) AS id, trace, reverse_path, address,"
-	" content_octets AS octets,"
-	" datetime(arrived, 'unixepoch') AS arrived,"
-	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"
-	"  ELSE 'report' END AS line,"
-	" datetime(due, 'unixepoch') AS due, attempts,"
-	" last_text AS reason"
-	" FROM recipient JOIN message USING (queue_id);"
-	"PRAGMA user_version = 1;";
+	" WHERE holder IS NOT NULL;" VIEW "PRAGMA user_version = 2;";
+
+const char *const store_migrations[SCHEMA_VERSION] = {
+	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+	      "DROP VIEW IF EXISTS queue;" VIEW "PRAGMA user_version = 2;",
+};
 
 /* The columns of store_read.c's read_entry(), in its order. */
 #define ENTRY                                                                  \
 	"SELECT m.queue_id, trace, reverse_path, envid, login, ret, is_8bit,"  \
-	" is_smtputf8, arrived, content_octets, row, place, address,"          \
+	" is_smtputf8, arrived, content_octets, row, place, kind, address,"    \
 	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
 	" last_try, last_kind, last_code, last_status, last_text"              \
 	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id "
@@ -76,7 +86,7 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		"INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[ST_ADD_RECIPIENT] =
 		"INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
 	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
 	[ST_IS_IN_FILE] =

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 1000, LOG_OCTETS = 4 << 20 };
+enum { BUSY_MS = 1000, LOG_OCTETS = 4 << 20 };
 
 /* --- numbers ----------------------------------------------------------------- */
 
@@ -214,8 +214,10 @@ static int make_schema(struct store *s)
 	if (version > SCHEMA_VERSION)
 		return -EPROTONOSUPPORT; /* of a later release */
 	r = execute(s, "BEGIN IMMEDIATE");
-	if (r == 0)
+	if (r == 0 && version == 0)
 		r = execute(s, store_schema);
+	for (; version > 0 && version < SCHEMA_VERSION && r == 0; version++)
+		r = execute(s, store_migrations[version]);
 	if (r == 0)
 		r = execute(s, "COMMIT");
 	return r;

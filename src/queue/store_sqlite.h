@@ -13,6 +13,8 @@
 /* Bigger contents are files next to the database. */
 enum { STORE_BLOB_OCTETS = 131072 };
 
+enum { SCHEMA_VERSION = 2 };
+
 /* Index of store_sql[]. */
 enum statement {
 	ST_BEGIN,
@@ -43,6 +45,8 @@ enum statement {
 };
 
 extern const char store_schema[];
+/* From the version that is the index to the next one. */
+extern const char *const store_migrations[SCHEMA_VERSION];
 extern const char *const store_sql[STATEMENT_COUNT];
 
 /* A growing set of numbers; small, so it is searched from end to end. */

@@ -11,7 +11,7 @@ static void note(struct turn *t, const struct store_entry *e,
 				     .message = message,
 				     .trace = e->message.trace,
 				     .queue_id = e->message.queue_id,
-				     .recipient = e->recipient.address,
+				     .recipient = e->recipient.target.address,
 				     .outcome = outcome });
 }
 
@@ -58,7 +58,7 @@ static int defer(struct turn *t, const struct store_entry *e,
 				     .message = "deferred",
 				     .trace = e->message.trace,
 				     .queue_id = e->message.queue_id,
-				     .recipient = e->recipient.address,
+				     .recipient = e->recipient.target.address,
 				     .outcome = outcome,
 				     .count_of = "next_try_s",
 				     .count = (uint64_t)(due - t->now) });
@@ -93,17 +93,17 @@ int verdict_apply(struct turn *t, const struct store_entry *e,
 }
 
 int verdict_resolve(struct turn *t, const struct store_entry *e,
-		    struct slices mailboxes)
+		    struct targets targets)
 {
 	struct store_recipient to = e->recipient;
 
 	to.line = STORE_NEW;
 	to.due = t->now;
-	for (size_t i = 0; i < mailboxes.count; i++) {
+	for (size_t i = 0; i < targets.count; i++) {
 		int r;
 
 		to.place++; /* its own stays as it was */
-		to.address = mailboxes.items[i];
+		to.target = targets.items[i];
 		r = store_add_recipient(t->store, &to);
 		if (r < 0)
 			return r;

@@ -11,9 +11,9 @@
 int verdict_apply(struct turn *t, const struct store_entry *e,
 		  const struct outcome *outcome);
 
-/* A report's address was resolved: its mailboxes take its place. */
+/* A report's address was resolved: its targets take its place. */
 int verdict_resolve(struct turn *t, const struct store_entry *e,
-		    struct slices mailboxes);
+		    struct targets targets);
 /* A report's address does not exist: nobody is left to tell. */
 int verdict_drop(struct turn *t, const struct store_entry *e);
 

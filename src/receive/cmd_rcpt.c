@@ -46,21 +46,22 @@ static const struct reply *parse(struct transaction *t, struct slice args)
 }
 
 /* RFC 6531 3.6: no mailbox of ours is told later that it cannot be. */
-static bool can_take(const struct session *s, struct slices mailboxes)
+static bool can_take(const struct session *s, struct targets targets)
 {
 	if (s->server->has_lmtp_smtputf8)
 		return true;
-	for (size_t i = 0; i < mailboxes.count; i++)
-		if (slice_has_high(mailboxes.items[i]))
+	for (size_t i = 0; i < targets.count; i++)
+		if (targets.items[i].kind == TARGET_MAILBOX &&
+		    slice_has_high(targets.items[i].address))
 			return false;
 	return true;
 }
 
-static const struct reply *take(struct session *s, struct slices mailboxes)
+static const struct reply *take(struct session *s, struct targets targets)
 {
-	if (!can_take(s, mailboxes))
+	if (!can_take(s, targets))
 		return &REPLY_NEEDS_ASCII_RECIPIENT;
-	if (!transaction_add_recipient(s->tx, mailboxes))
+	if (!transaction_add_recipient(s->tx, targets))
 		return &REPLY_TOO_MANY_RECIPIENTS;
 	return NULL;
 }
@@ -87,8 +88,8 @@ static const struct reply *verdict(struct session *s,
 				   const struct resolve_answer *answer)
 {
 	switch (answer->result) {
-	case RESOLVE_MAILBOXES:
-		return take(s, answer->mailboxes);
+	case RESOLVE_TARGETS:
+		return take(s, answer->targets);
 	case RESOLVE_NO_USER:
 		return no_user(s);
 	case RESOLVE_TRY_LATER:

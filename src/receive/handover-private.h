@@ -34,9 +34,9 @@ enum handover_state {
 	                        are still open end as they end */
 };
 
-/* A mailbox, and how far it got. */
-struct target {
-	struct slice mailbox;
+/* A target, and how far it got. */
+struct handover_target {
+	struct target target;
 	const struct handover_recipient
 		*recipient;     /* the first that leads here */
 	bool is_open;           /* `deliver` has not answered yet */
@@ -56,7 +56,7 @@ struct handover {
 	struct arena *arena;
 	struct handover_request request;
 	struct log_ctx log;
-	struct target *targets;
+	struct handover_target *targets;
 	size_t target_count;
 	size_t open_count;
 	struct content *content;     /* until it is handed on */
@@ -68,7 +68,7 @@ struct handover {
 
 void handover_copy_request(struct handover *h,
 			   const struct handover_request *request);
-/* Each mailbox once. Returns false when there are too many for a message. */
+/* Each target once. Returns false when there are too many for a message. */
 bool handover_collect(struct handover *h,
 		      const struct handover_request *request);
 

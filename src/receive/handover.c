@@ -218,20 +218,20 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 static void deliver_now(struct handover *h, struct link *deliver)
 {
 	const struct conf *conf = role_conf(h->handovers->self);
-	struct slice *mailboxes =
-		arena_array(h->arena, h->target_count, sizeof(*mailboxes));
+	struct target *targets =
+		arena_array(h->arena, h->target_count, sizeof(*targets));
 	struct message m = { .type = MESSAGE_DELIVER, .fd = -1 };
 	struct timeval timeout = { .tv_sec = (time_t)conf->in_session_timeout };
 
 	for (size_t i = 0; i < h->target_count; i++) {
-		mailboxes[i] = h->targets[i].mailbox;
+		targets[i] = h->targets[i].target;
 		h->targets[i].is_open = true;
 	}
 	h->open_count = h->target_count;
 	m.deliver.id = h->id;
 	m.deliver.trace = h->request.trace;
 	m.deliver.reverse_path = h->request.reverse_path;
-	m.deliver.recipients = (struct slices){ mailboxes, h->target_count };
+	m.deliver.targets = (struct targets){ targets, h->target_count };
 	m.deliver.content_octets = content_octets(h->content);
 	m.deliver.is_8bit = h->request.mail.is_8bit;
 	h->state = HANDOVER_DELIVERING;
@@ -304,7 +304,7 @@ void handover_abandon(struct handover **handover)
 /* --- what the others say ---------------------------------------------------- */
 
 /* The answer for one target, or none will come. */
-static void end_target(struct handover *h, struct target *t,
+static void end_target(struct handover *h, struct handover_target *t,
 		       const struct outcome *outcome)
 {
 	t->is_open = false;
@@ -314,10 +314,11 @@ static void end_target(struct handover *h, struct target *t,
 	h->open_count--;
 }
 
-static void log_late_end(const struct handover *h, const struct target *t)
+static void log_late_end(const struct handover *h,
+			 const struct handover_target *t)
 {
 	LOG(LOG_INFO, &h->log, "delivery ended after the client was answered",
-	    log_text("recipient", t->mailbox),
+	    log_text("recipient", t->target.address),
 	    log_number("delivered", t->outcome.kind == OUTCOME_DELIVERED),
 	    log_number("code", t->outcome.code),
 	    log_text("text", t->outcome.text));
@@ -346,7 +347,7 @@ static void on_deliver_result(struct handovers *hs,
 			      const struct msg_deliver_result *m)
 {
 	struct handover *h = find(hs, m->id);
-	struct target *t;
+	struct handover_target *t;
 
 	if (h == NULL || m->index >= h->target_count)
 		return;

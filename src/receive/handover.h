@@ -35,7 +35,7 @@ size_t handovers_detached(const struct handovers *handovers);
 struct handover_recipient {
 	struct slice original; /* as given at RCPT */
 	struct rcpt_params dsn;
-	struct slices mailboxes; /* final local addresses */
+	struct targets targets;
 };
 
 struct handover_request {
@@ -54,7 +54,7 @@ struct handover_request {
  * "... queued as TRACE", or a refusal. */
 typedef void handover_on_reply(const struct reply *reply, void *arg);
 
-/* Takes content over and copies the request. A mailbox that two recipients
+/* Takes content over and copies the request. A target that two recipients
  * lead to gets one copy. */
 struct handover *handover_start(struct handovers *handovers,
 				const struct handover_request *request,

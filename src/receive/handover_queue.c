@@ -10,7 +10,7 @@ struct handover_counts handover_count(const struct handover *h)
 	struct handover_counts n = { .due = 0 };
 
 	for (size_t i = 0; i < h->target_count; i++) {
-		const struct target *t = &h->targets[i];
+		const struct handover_target *t = &h->targets[i];
 
 		if (t->is_open)
 			continue;
@@ -72,16 +72,17 @@ struct reply handover_accepted(const struct handover *h, struct slice how)
 
 /* --- the queue -------------------------------------------------------------- */
 
-static void log_drop(const struct handover *h, const struct target *t)
+static void log_drop(const struct handover *h, const struct handover_target *t)
 {
 	LOG(LOG_INFO, &h->log, "refused, and nobody wants a report",
-	    log_text("recipient", t->mailbox),
+	    log_text("recipient", t->target.address),
 	    log_number("code", t->outcome.code),
 	    log_text("text", t->outcome.text));
 }
 
 /* RFC 3461 4.1: a report of failure, unless asked for other things only. */
-static bool wants_failure(const struct handover *h, const struct target *t)
+static bool wants_failure(const struct handover *h,
+			  const struct handover_target *t)
 {
 	unsigned notify = t->recipient->dsn.notify;
 
@@ -89,13 +90,15 @@ static bool wants_failure(const struct handover *h, const struct target *t)
 	       (notify == 0 || (notify & DSN_NOTIFY_FAILURE) != 0);
 }
 
-static bool wants_success(const struct handover *h, const struct target *t)
+static bool wants_success(const struct handover *h,
+			  const struct handover_target *t)
 {
 	return h->request.reverse_path.n > 0 &&
 	       (t->recipient->dsn.notify & DSN_NOTIFY_SUCCESS) != 0;
 }
 
-static bool is_for_queue(const struct handover *h, const struct target *t)
+static bool is_for_queue(const struct handover *h,
+			 const struct handover_target *t)
 {
 	if (t->is_open)
 		return true;
@@ -119,7 +122,7 @@ size_t handover_select(struct handover *h)
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < h->target_count; i++) {
-		struct target *t = &h->targets[i];
+		struct handover_target *t = &h->targets[i];
 
 		t->is_queued = is_for_queue(h, t);
 		t->is_settled = !t->is_open;
@@ -132,7 +135,7 @@ size_t handover_select(struct handover *h)
 bool handover_is_done(const struct handover *h)
 {
 	for (size_t i = 0; i < h->target_count; i++) {
-		const struct target *t = &h->targets[i];
+		const struct handover_target *t = &h->targets[i];
 
 		if (t->is_queued &&
 		    (t->is_open || t->outcome.kind != OUTCOME_DELIVERED))
@@ -141,10 +144,10 @@ bool handover_is_done(const struct handover *h)
 	return true;
 }
 
-static struct recipient queue_recipient(const struct target *t)
+static struct recipient queue_recipient(const struct handover_target *t)
 {
 	struct recipient r = {
-		.address = t->mailbox,
+		.target = t->target,
 		.orcpt_type = t->recipient->dsn.orcpt_type,
 		.orcpt = t->recipient->dsn.orcpt,
 		.original = t->recipient->original,
@@ -199,7 +202,7 @@ int handover_enqueue(struct handover *h)
 	return 0;
 }
 
-static void settle(struct handover *h, struct target *t)
+static void settle(struct handover *h, struct handover_target *t)
 {
 	struct link *queue = role_peer(h->handovers->self, ROLE_QUEUE, 0);
 	struct message m = { .type = MESSAGE_SETTLE, .fd = -1 };

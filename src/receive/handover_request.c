@@ -1,5 +1,5 @@
 #include "receive/handover-private.h"
-#include "receive/names.h"
+#include "receive/target_set.h"
 
 #include <assert.h>
 
@@ -33,34 +33,38 @@ void handover_copy_request(struct handover *h,
 	h->log = (struct log_ctx){ .key = "trace", .value = h->request.trace };
 }
 
+static struct target copy_target(struct arena *a, struct target target)
+{
+	return (struct target){ target.kind, arena_copy(a, target.address) };
+}
+
 bool handover_collect(struct handover *h,
 		      const struct handover_request *request)
 {
-	struct names mailboxes;
+	struct target_set all;
 	size_t room = 0;
 
 	for (size_t i = 0; i < request->recipient_count; i++)
-		room += request->recipients[i].mailboxes.count;
+		room += request->recipients[i].targets.count;
 	assert(room > 0);
 	h->targets = arena_array(h->arena, room < WIRE_LIST ? room : WIRE_LIST,
 				 sizeof(*h->targets));
-	names_init(&mailboxes, h->arena);
+	target_set_init(&all, h->arena);
 	for (size_t i = 0; i < request->recipient_count; i++) {
-		struct slices of = request->recipients[i].mailboxes;
+		struct targets of = request->recipients[i].targets;
 
 		for (size_t j = 0; j < of.count; j++) {
-			bool is_new;
-
-			(void)names_add(&mailboxes, of.items[j], &is_new);
-			if (!is_new)
+			if (!target_set_add(&all, of.items[j]))
 				continue;
 			if (h->target_count == WIRE_LIST)
 				return false;
-			h->targets[h->target_count++] = (struct target){
-				.mailbox = arena_copy(h->arena, of.items[j]),
-				.recipient = &h->request.recipients[i],
-				.outcome.kind = OUTCOME_CANCELLED,
-			};
+			h->targets[h->target_count++] =
+				(struct handover_target){
+					.target = copy_target(h->arena,
+							      of.items[j]),
+					.recipient = &h->request.recipients[i],
+					.outcome.kind = OUTCOME_CANCELLED,
+				};
 		}
 	}
 	return true;

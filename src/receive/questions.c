@@ -44,7 +44,7 @@ static void answer(struct link *to, enum message_type question, uint64_t id,
 		m.resolved = (struct msg_resolved){
 			.id = id,
 			.result = (uint32_t)answer->result,
-			.mailboxes = answer->mailboxes,
+			.targets = answer->targets,
 		};
 	}
 	link_send(to, &m, -1);

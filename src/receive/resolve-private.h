@@ -1,12 +1,12 @@
 /* Shared by resolve.c (who asks, when, who is told) and resolve_walk.c (the
- * way from an address to mailboxes). */
+ * way from an address to its targets). */
 #ifndef RECEIVE_RESOLVE_PRIVATE_H
 #define RECEIVE_RESOLVE_PRIVATE_H
 
 #include "base/list.h"
 #include "receive/candidates.h"
-#include "receive/names.h"
 #include "receive/resolve.h"
+#include "receive/target_set.h"
 #include "receive/user_cache.h"
 
 TAILQ_HEAD(resolution_list, resolution);
@@ -21,7 +21,7 @@ struct resolver {
 	struct resolution_list waiting; /* for Dovecot */
 };
 
-/* An address of ours on its way to mailboxes. */
+/* An address of ours on its way to targets. */
 struct place {
 	struct address address;
 	struct slice key; /* canonical, for comparing */
@@ -47,7 +47,7 @@ struct resolution {
 	struct arena *arena;
 	struct place_list places; /* the first is being looked at */
 	struct names seen;        /* keys of all that were places */
-	struct names mailboxes;
+	struct target_set targets;
 	struct slice *steps;
 	size_t step_count;
 	bool is_done;

@@ -49,10 +49,10 @@ void resolver_use(struct resolver *resolver, const struct conf *conf,
 
 struct resolve_answer {
 	enum resolve_result result;
-	struct slices mailboxes; /* RESOLVE_MAILBOXES: final local addresses as
-	                            address_format() writes them, none twice */
-	struct slice problem;    /* else: why, for the log */
-	struct slices steps;     /* each step in words, when asked for */
+	struct targets targets; /* RESOLVE_TARGETS: at least one, none twice,
+	                           as address_format() writes them */
+	struct slice problem;   /* else: why, for the log */
+	struct slices steps;    /* each step in words, when asked for */
 };
 
 /* The answer lives during the call. Called once, never from within

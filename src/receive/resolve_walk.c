@@ -5,7 +5,7 @@
 
 enum {
 	RESOLVE_DEPTH = 10,
-	RESOLVE_MAILBOX_COUNT = 1000,
+	RESOLVE_TARGET_COUNT = 1000,
 	RESOLVE_ADDRESS_COUNT = 4000, /* looked at on the way to them */
 	RESOLVE_STEP_COUNT = 2000,
 	RESOLVE_TARGETS_SHOWN = 10,
@@ -38,8 +38,7 @@ static void finish(struct resolution *r, enum resolve_result result,
 	r->is_done = true;
 	r->answer.result = result;
 	r->answer.problem = problem;
-	r->answer.mailboxes =
-		(struct slices){ r->mailboxes.items, r->mailboxes.count };
+	r->answer.targets = target_set_all(&r->targets);
 	if (problem.n > 0)
 		STEP(r, problem);
 	r->answer.steps = (struct slices){ r->steps, r->step_count };
@@ -180,13 +179,13 @@ static void take_mailbox(struct resolution *r, const struct place *place)
 	struct address to = { .local = c->whole,
 			      .domain = place->address.domain };
 	struct slice mailbox = address_format(&to, r->arena);
-	bool is_new;
 
 	STAILQ_REMOVE_HEAD(&r->places, entry);
-	(void)names_add(&r->mailboxes, mailbox, &is_new);
-	if (r->mailboxes.count > RESOLVE_MAILBOX_COUNT) {
+	(void)target_set_add(&r->targets,
+			     (struct target){ TARGET_MAILBOX, mailbox });
+	if (r->targets.count > RESOLVE_TARGET_COUNT) {
 		finish(r, RESOLVE_NO_USER,
-		       S("aliases lead to more than 1000 mailboxes"));
+		       S("aliases lead to more than 1000 targets"));
 		return;
 	}
 	STEP(r, S("delivered to "), mailbox);
@@ -265,8 +264,8 @@ static void resolution_step(struct resolution *r)
 	struct place *place = STAILQ_FIRST(&r->places);
 	const struct candidate *c;
 
-	if (place == NULL && r->mailboxes.count > 0) {
-		finish(r, RESOLVE_MAILBOXES, S(""));
+	if (place == NULL && r->targets.count > 0) {
+		finish(r, RESOLVE_TARGETS, S(""));
 		return;
 	}
 	if (place == NULL) {
@@ -319,7 +318,7 @@ void resolve_walk_begin(struct resolution *r)
 
 	STAILQ_INIT(&r->places);
 	names_init(&r->seen, r->arena);
-	names_init(&r->mailboxes, r->arena);
+	target_set_init(&r->targets, r->arena);
 	r->steps = NULL;
 	r->step_count = 0;
 	r->is_done = false;

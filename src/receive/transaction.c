@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* A tripwire: recipients, errors and mailboxes are bounded before. */
+/* A tripwire: recipients, errors and targets are bounded before. */
 enum { TRANSACTION_ARENA_OCTETS = 128 << 20 };
 
 struct transaction *transaction_new(struct slice trace, uint64_t now_ms)
@@ -50,17 +50,21 @@ static void make_room(struct transaction *t)
 	t->recipient_room = room;
 }
 
-bool transaction_add_recipient(struct transaction *t, struct slices mailboxes)
+bool transaction_add_recipient(struct transaction *t, struct targets targets)
 {
-	struct slice *copies;
+	struct target *copies;
 
-	if (mailboxes.count > TRANSACTION_MAILBOXES - t->mailbox_count)
+	if (targets.count > TRANSACTION_TARGETS - t->target_count)
 		return false;
-	copies = arena_array(t->arena, mailboxes.count, sizeof(*copies));
-	for (size_t i = 0; i < mailboxes.count; i++)
-		copies[i] = arena_copy(t->arena, mailboxes.items[i]);
-	t->pending.mailboxes = (struct slices){ copies, mailboxes.count };
-	t->mailbox_count += mailboxes.count;
+	copies = arena_array(t->arena, targets.count, sizeof(*copies));
+	for (size_t i = 0; i < targets.count; i++)
+		copies[i] = (struct target){
+			.kind = targets.items[i].kind,
+			.address =
+				arena_copy(t->arena, targets.items[i].address),
+		};
+	t->pending.targets = (struct targets){ copies, targets.count };
+	t->target_count += targets.count;
 	make_room(t);
 	t->recipients[t->recipient_count++] = t->pending;
 	return true;

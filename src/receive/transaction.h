@@ -16,7 +16,7 @@
 
 enum {
 	/* What ENQUEUE can carry. */
-	TRANSACTION_MAILBOXES = WIRE_LIST,
+	TRANSACTION_TARGETS = WIRE_LIST,
 };
 
 /* How far a message has come since its last octet: complete.c. */
@@ -43,7 +43,7 @@ struct transaction {
 	struct handover_recipient *recipients;
 	size_t recipient_count;
 	size_t recipient_room;
-	size_t mailbox_count; /* of all recipients */
+	size_t target_count; /* of all recipients */
 
 	/* The content: body.c. */
 	struct data_reader data;
@@ -70,7 +70,7 @@ struct transaction *transaction_new(struct slice trace, uint64_t now_ms);
 void transaction_free(struct transaction **transaction);
 
 /* Makes the pending recipient one of the transaction's. Returns false when its
- * mailboxes are too many for one message. */
-bool transaction_add_recipient(struct transaction *t, struct slices mailboxes);
+ * targets are too many for one message. */
+bool transaction_add_recipient(struct transaction *t, struct targets targets);
 
 #endif

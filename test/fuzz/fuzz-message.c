@@ -33,6 +33,17 @@ static void check_slices(struct slices v)
 	for (size_t i = 0; i < v.count; i++)
 		check_slice(v.items[i]);
 }
+static void check_target(struct target v)
+{
+	assert(v.kind <= TARGET_COMMAND);
+	check_slice(v.address);
+}
+static void check_targets(struct targets v)
+{
+	assert(v.count <= WIRE_LIST);
+	for (size_t i = 0; i < v.count; i++)
+		check_target(v.items[i]);
+}
 static void check_outcome(struct outcome v)
 {
 	assert(v.kind <= OUTCOME_CANCELLED && v.code <= 599);
@@ -43,7 +54,7 @@ static void check_recipients(struct recipients v)
 {
 	assert(v.count <= WIRE_LIST);
 	for (size_t i = 0; i < v.count; i++) {
-		check_slice(v.items[i].address);
+		check_target(v.items[i].target);
 		check_slice(v.items[i].orcpt_type);
 		check_slice(v.items[i].orcpt);
 		check_slice(v.items[i].original);

@@ -170,16 +170,20 @@ static int make_content(bool is_sealed)
 
 static void start(struct world *w, uint64_t id, size_t count, bool is_sealed)
 {
-	static const struct slice recipients[] = {
-		SLICE("a@d"), SLICE("b@d"), SLICE("c@d"),
-		SLICE("d@d"), SLICE("e@d"), SLICE("f@d"),
+	static const struct target targets[] = {
+		{ TARGET_MAILBOX, SLICE("a@d") },
+		{ TARGET_MAILBOX, SLICE("b@d") },
+		{ TARGET_MAILBOX, SLICE("c@d") },
+		{ TARGET_MAILBOX, SLICE("d@d") },
+		{ TARGET_MAILBOX, SLICE("e@d") },
+		{ TARGET_MAILBOX, SLICE("f@d") },
 	};
 	const struct job_request request = {
 		.from = w->ours,
 		.id = id,
 		.trace = S("T1"),
 		.reverse_path = S("s@d"),
-		.recipients = { recipients, count },
+		.targets = { targets, count },
 		.content_octets = 4,
 	};
 

@@ -13,14 +13,18 @@
 /* A value of each type, none of them all zero. */
 static const struct slice two_slices[] = { SLICE("one"), SLICE("") };
 static const struct recipient two_recipients[] = {
-	{ .address = SLICE("a@b.example"),
+	{ .target = { TARGET_COMMAND, SLICE("a@b.example") },
 	  .orcpt_type = SLICE("rfc822"),
 	  .orcpt = SLICE("A@b.example"),
 	  .original = SLICE("x@b.example"),
 	  .notify = 5,
 	  .is_in_delivery = true,
 	  .last = { OUTCOME_DEFERRED, 450, { 4, 2, 0 }, SLICE("wait") } },
-	{ .address = SLICE("b@b.example") },
+	{ .target = { TARGET_MAILBOX, SLICE("b@b.example") } },
+};
+static const struct target two_targets[] = {
+	{ TARGET_MAILBOX, SLICE("a@b.example") },
+	{ TARGET_COMMAND, SLICE("a@b.example") },
 };
 
 static uint32_t some_u32(void)
@@ -42,6 +46,14 @@ static struct slice some_slice(void)
 static struct slices some_slices(void)
 {
 	return (struct slices){ two_slices, 2 };
+}
+static struct target some_target(void)
+{
+	return two_targets[1];
+}
+static struct targets some_targets(void)
+{
+	return (struct targets){ two_targets, 2 };
 }
 static struct outcome some_outcome(void)
 {
@@ -78,6 +90,17 @@ static void same_slices(struct slices a, struct slices b)
 	for (size_t i = 0; i < a.count; i++)
 		same_slice(a.items[i], b.items[i]);
 }
+static void same_target(struct target a, struct target b)
+{
+	assert_int_equal(a.kind, b.kind);
+	same_slice(a.address, b.address);
+}
+static void same_targets(struct targets a, struct targets b)
+{
+	assert_int_equal(a.count, b.count);
+	for (size_t i = 0; i < a.count; i++)
+		same_target(a.items[i], b.items[i]);
+}
 static void same_outcome(struct outcome a, struct outcome b)
 {
 	assert_int_equal(a.kind, b.kind);
@@ -91,7 +114,7 @@ static void same_recipients(struct recipients a, struct recipients b)
 	for (size_t i = 0; i < a.count; i++) {
 		const struct recipient *p = &a.items[i], *q = &b.items[i];
 
-		same_slice(p->address, q->address);
+		same_target(p->target, q->target);
 		same_slice(p->orcpt_type, q->orcpt_type);
 		same_slice(p->orcpt, q->orcpt);
 		same_slice(p->original, q->original);
@@ -250,6 +273,23 @@ static void test_bounds(void **state)
 	mem_free(&w.bytes);
 }
 
+static void test_unknown_target(void **state)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(1 << 20);
+	struct message got, m = { .type = MESSAGE_ATTEMPT,
+				  .attempt.target.kind = TARGET_COMMAND };
+	struct wire_writer w = { .bytes = NULL };
+
+	(void)state;
+	expect_round_trip(&m);
+	m.attempt.target.kind = (enum target_kind)(TARGET_COMMAND + 1);
+	assert_int_equal(message_encode(&m, &w), 0);
+	assert_int_equal(
+		message_decode((struct slice){ w.bytes, w.n }, arena, &got),
+		-EBADMSG);
+	mem_free(&w.bytes);
+}
+
 static const struct {
 	const char *name;
 	struct slice octets;
@@ -317,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_unknown_target),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_rules),
 	};

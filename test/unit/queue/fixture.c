@@ -118,7 +118,7 @@ static void record_attempt(struct sent *s, const struct msg_attempt *m, int fd)
 	ssize_t n;
 
 	s->id = m->id;
-	s->address = text_of(m->recipient);
+	s->address = text_of(m->target.address);
 	s->content_octets = m->content_octets;
 	s->content = mem_new(m->content_octets + 1);
 	n = pread(fd, s->content, m->content_octets, 0);
@@ -270,7 +270,7 @@ struct message fixture_enqueue(struct recipient *recipient, const char *to)
 	static uint64_t last_id;
 	struct message m = { .type = MESSAGE_ENQUEUE, .fd = -1 };
 
-	*recipient = (struct recipient){ .address = slice_of(to),
+	*recipient = (struct recipient){ .target.address = slice_of(to),
 					 .original = slice_of(to) };
 	m.enqueue = (struct msg_enqueue){
 		.id = ++last_id,
@@ -310,12 +310,12 @@ void fixture_resolved(struct fixture *f, uint64_t id,
 		      enum resolve_result result, const char *mailbox)
 {
 	struct message m = { .type = MESSAGE_RESOLVED, .fd = -1 };
-	struct slice to = slice_of(mailbox);
+	const struct target to = { TARGET_MAILBOX, slice_of(mailbox) };
 
 	m.resolved = (struct msg_resolved){
 		.id = id,
 		.result = result,
-		.mailboxes = { &to, mailbox != NULL },
+		.targets = { &to, mailbox != NULL },
 	};
 	engine_on_message(f->engine, fixture_receive(), &m);
 	fixture_run(f);

@@ -372,7 +372,7 @@ static void test_a_report_reaches_the_sender_and_hides_the_target(void **state)
 	s = must_find(f, MESSAGE_RESOLVE, 0);
 	assert_string_equal(s->address, "alice@example.com");
 	assert_int_equal(fixture_total(f), 1);
-	fixture_resolved(f, s->id, RESOLVE_MAILBOXES, "box@example.com");
+	fixture_resolved(f, s->id, RESOLVE_TARGETS, "box@example.com");
 	s = must_find(f, MESSAGE_ATTEMPT, 2);
 	assert_string_equal(s->address, "box@example.com");
 	assert_non_null(strstr(s->content, "multipart/report"));
@@ -399,7 +399,7 @@ static void test_a_big_original_is_cut_to_its_header(void **state)
 	fixture_run(f);
 	assert_int_equal(fixture_spool_files(f->dir), 0);
 	fixture_resolved(f, must_find(f, MESSAGE_RESOLVE, 0)->id,
-			 RESOLVE_MAILBOXES, "alice@example.com");
+			 RESOLVE_TARGETS, "alice@example.com");
 	content = must_find(f, MESSAGE_ATTEMPT, 0)->content;
 	assert_non_null(strstr(content, "Subject: big"));
 	assert_null(strstr(content, "bbbb"));

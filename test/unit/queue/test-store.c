@@ -62,7 +62,7 @@ static int add(struct store *s, uint64_t queue_id, int64_t due,
 				   .arrived = 1000,
 				   .content_octets = content.n };
 	struct store_recipient r = { .queue_id = queue_id,
-				     .address = S("b@example.com"),
+				     .target.address = S("b@example.com"),
 				     .due = due };
 	struct store_content c = { .octets = content, .fd = -1 };
 	int error = store_add_message(s, &m, &c);
@@ -100,7 +100,7 @@ static void test_all_fields_come_back(void **state)
 	struct store_recipient r = {
 		.queue_id = UINT64_MAX - 1,
 		.place = 7,
-		.address = S("b@example.com"),
+		.target = { TARGET_COMMAND, S("b@example.com") },
 		.original = S("alias@example.com"),
 		.orcpt_type = S("rfc822"),
 		.orcpt = S("o@example.org"),
@@ -136,7 +136,8 @@ static void test_all_fields_come_back(void **state)
 	assert_int_equal(e.message.arrived, 1234567890);
 	assert_int_equal(e.message.content_octets, 4);
 	assert_int_equal(e.recipient.place, 7);
-	assert_text(e.recipient.address, "b@example.com");
+	assert_int_equal(e.recipient.target.kind, TARGET_COMMAND);
+	assert_text(e.recipient.target.address, "b@example.com");
 	assert_text(e.recipient.original, "alias@example.com");
 	assert_text(e.recipient.orcpt_type, "rfc822");
 	assert_text(e.recipient.orcpt, "o@example.org");

@@ -193,12 +193,14 @@ void resolve_cancel(struct resolution **resolution)
 
 static void answer_resolution(struct resolution *r)
 {
-	static const struct slice boxes[] = {
-		SLICE("alice@example.com"), SLICE("bob@example.com"),
-		SLICE("carol@example.com"), SLICE("m\xc3\xbcller@example.com")
+	static const struct target boxes[] = {
+		{ TARGET_MAILBOX, SLICE("alice@example.com") },
+		{ TARGET_MAILBOX, SLICE("bob@example.com") },
+		{ TARGET_MAILBOX, SLICE("carol@example.com") },
+		{ TARGET_MAILBOX, SLICE("m\xc3\xbcller@example.com") },
 	};
-	struct resolve_answer a = { .result = RESOLVE_MAILBOXES,
-				    .mailboxes = { boxes, 1 } };
+	struct resolve_answer a = { .result = RESOLVE_TARGETS,
+				    .targets = { boxes, 1 } };
 
 	world->resolution = NULL;
 	if (!r->is_ours)
@@ -206,9 +208,9 @@ static void answer_resolution(struct resolution *r)
 	else if (slice_equal(r->local, S("later")))
 		a.result = RESOLVE_TRY_LATER;
 	else if (slice_equal(r->local, S("list")))
-		a.mailboxes.count = 3;
+		a.targets.count = 3;
 	else if (slice_equal(r->local, S("m\xc3\xbcller")))
-		a.mailboxes.items = &boxes[3];
+		a.targets.items = &boxes[3];
 	else if (!slice_equal(r->local, S("alice")) &&
 		 !slice_equal(r->local, S("bob")))
 		a.result = RESOLVE_NO_USER;

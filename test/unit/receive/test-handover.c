@@ -448,8 +448,12 @@ static const struct handover_case cases[] = {
 
 static void start(struct world *w, const struct handover_case *c)
 {
-	static const struct slice mailboxes[] = { SLICE("a@d"), SLICE("b@d"),
-						  SLICE("c@d"), SLICE("d@d") };
+	static const struct target targets[] = {
+		{ TARGET_MAILBOX, SLICE("a@d") },
+		{ TARGET_MAILBOX, SLICE("b@d") },
+		{ TARGET_MAILBOX, SLICE("c@d") },
+		{ TARGET_MAILBOX, SLICE("d@d") },
+	};
 	struct handover_recipient recipients[RECIPIENTS_MAX] = { 0 };
 	struct handover_request request = {
 		.trace = S("T1"),
@@ -460,9 +464,9 @@ static void start(struct world *w, const struct handover_case *c)
 	};
 
 	for (unsigned i = 0; i < c->recipients; i++) {
-		recipients[i].original = mailboxes[i];
+		recipients[i].original = targets[i].address;
 		recipients[i].dsn.notify = c->notify;
-		recipients[i].mailboxes = (struct slices){ &mailboxes[i], 1 };
+		recipients[i].targets = (struct targets){ &targets[i], 1 };
 	}
 	world_start(w, &request, world_content(w));
 }
@@ -548,9 +552,9 @@ static void check_queued(struct world *w, const struct handover_case *c)
 	for (size_t i = 0; i < n; i++) {
 		const struct recipient *r = &m->enqueue.recipients.items[i];
 
-		assert_true(slice_equal(r->address,
+		assert_true(slice_equal(r->target.address,
 					slice_of(c->queued[i].address)));
-		assert_true(slice_equal(r->original, r->address));
+		assert_true(slice_equal(r->original, r->target.address));
 		assert_int_equal(r->notify, c->notify);
 		assert_int_equal(r->is_in_delivery,
 				 c->queued[i].is_in_delivery);

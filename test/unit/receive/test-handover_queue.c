@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-static const struct slice mailbox = SLICE("a@d");
+static const struct target mailbox = { TARGET_MAILBOX, SLICE("a@d") };
 static const struct handover_recipient one_recipient = {
-	.original = SLICE("a@d"), .mailboxes = { &mailbox, 1 }
+	.original = SLICE("a@d"), .targets = { &mailbox, 1 }
 };
 static const struct handover_request one_mailbox = {
 	.trace = SLICE("T1"),
@@ -105,18 +105,25 @@ static void test_nonsense(void **state)
 	world_tear_down(&w);
 }
 
-/* Two recipients that lead to one mailbox: one copy, the first one's wishes. */
-static void test_same_mailbox(void **state)
+/* Two recipients that lead to one mailbox: one copy, the first one's wishes.
+ * A command of the same name is another target. */
+static void test_same_target(void **state)
 {
-	static const struct slice first[] = { SLICE("bob@d"), SLICE("al@d") };
-	static const struct slice second[] = { SLICE("al@d"), SLICE("cy@d") };
+	static const struct target first[] = {
+		{ TARGET_MAILBOX, SLICE("bob@d") },
+		{ TARGET_MAILBOX, SLICE("al@d") },
+	};
+	static const struct target second[] = {
+		{ TARGET_MAILBOX, SLICE("al@d") },
+		{ TARGET_COMMAND, SLICE("al@d") },
+	};
 	const struct handover_recipient recipients[] = {
 		{ .original = S("info@d"),
 		  .dsn = { .notify = DSN_NOTIFY_NEVER },
-		  .mailboxes = { first, 2 } },
+		  .targets = { first, 2 } },
 		{ .original = S("sales@d"),
 		  .dsn = { .orcpt_type = S("rfc822"), .orcpt = S("x@y") },
-		  .mailboxes = { second, 2 } },
+		  .targets = { second, 2 } },
 	};
 	const struct handover_request request = {
 		.trace = S("T1"),
@@ -140,7 +147,10 @@ static void test_same_mailbox(void **state)
 	assert_int_equal(m->recipients.count, 3);
 	assert_true(slice_equal(m->recipients.items[1].original, S("info@d")));
 	assert_int_equal(m->recipients.items[1].notify, DSN_NOTIFY_NEVER);
-	assert_true(slice_equal(m->recipients.items[2].address, S("cy@d")));
+	assert_int_equal(m->recipients.items[1].target.kind, TARGET_MAILBOX);
+	assert_int_equal(m->recipients.items[2].target.kind, TARGET_COMMAND);
+	assert_true(
+		slice_equal(m->recipients.items[2].target.address, S("al@d")));
 	assert_true(slice_equal(m->recipients.items[2].original, S("sales@d")));
 	assert_true(
 		slice_equal(m->recipients.items[2].orcpt_type, S("rfc822")));
@@ -158,13 +168,12 @@ static void test_same_mailbox(void **state)
 	world_tear_down(&w);
 }
 
-static void test_too_many_mailboxes(void **state)
+static void test_too_many_targets(void **state)
 {
 	static char names[WIRE_LIST + 1][8];
-	static struct slice mailboxes[WIRE_LIST + 1];
+	static struct target targets[WIRE_LIST + 1];
 	const struct handover_recipient all = {
-		.original = S("all@d"),
-		.mailboxes = { mailboxes, WIRE_LIST + 1 }
+		.original = S("all@d"), .targets = { targets, WIRE_LIST + 1 }
 	};
 	const struct handover_request request = { .trace = S("T1"),
 						  .recipients = &all,
@@ -174,7 +183,7 @@ static void test_too_many_mailboxes(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= WIRE_LIST; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "%u@d", i);
-		mailboxes[i] = slice_of(names[i]);
+		targets[i].address = slice_of(names[i]);
 	}
 	world_build(&w);
 	world_start(&w, &request, world_content(&w));
@@ -278,8 +287,8 @@ int main(void)
 		cmocka_unit_test(test_status_of_refusals),
 		cmocka_unit_test(test_peers_that_do_not_read),
 		cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_same_mailbox),
-		cmocka_unit_test(test_too_many_mailboxes),
+		cmocka_unit_test(test_same_target),
+		cmocka_unit_test(test_too_many_targets),
 		cmocka_unit_test(test_spool_file),
 	};
 

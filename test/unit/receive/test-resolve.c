@@ -327,10 +327,10 @@ static void on_answer(const struct resolve_answer *answer, void *arg)
 	w->answers++;
 	w->result = answer->result;
 	w->mailboxes[0] = w->problem[0] = w->steps[0] = '\0';
-	if (answer->result == RESOLVE_MAILBOXES)
-		for (size_t i = 0; i < answer->mailboxes.count; i++)
+	if (answer->result == RESOLVE_TARGETS)
+		for (size_t i = 0; i < answer->targets.count; i++)
 			put(w->mailboxes, sizeof(w->mailboxes),
-			    answer->mailboxes.items[i], " ");
+			    answer->targets.items[i].address, " ");
 	put(w->problem, sizeof(w->problem), answer->problem, "");
 	for (size_t i = 0; i < answer->steps.count; i++)
 		put(w->steps, sizeof(w->steps), answer->steps.items[i], "\n");
@@ -476,7 +476,7 @@ static void test_remembered(void **state)
 	assert_int_equal(w.result, RESOLVE_TRY_LATER);
 	w.users.down = "";
 	ask(&w, "bob@a.test", false);
-	assert_int_equal(w.result, RESOLVE_MAILBOXES);
+	assert_int_equal(w.result, RESOLVE_TARGETS);
 	tear_down(&w);
 }
 
@@ -551,7 +551,7 @@ static void test_many_targets(void **state)
 		w.users.users = users;
 		add_domain(&w, "a.test", text);
 		ask(&w, "all@a.test", true);
-		assert_int_equal(w.result, count <= 1000 ? RESOLVE_MAILBOXES
+		assert_int_equal(w.result, count <= 1000 ? RESOLVE_TARGETS
 							 : RESOLVE_NO_USER);
 		tear_down(&w);
 	}
