@@ -26,9 +26,9 @@ prepare() {
 	need_packages $run_packages $test_packages || exit 1
 	need_filters || exit 1
 	fetch_chasquid "$build/chasquid"
-	# The two users of a server that root starts.
+	# The three users of a server that root starts.
 	if [ "$(id -u)" = 0 ]; then
-		for user in culver culverq; do
+		for user in culver culverq culverhook; do
 			id -u $user >/dev/null 2>&1 ||
 				useradd --system --user-group --no-create-home \
 					--home-dir /nonexistent \

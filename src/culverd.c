@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "deliver/deliver.h"
+#include "hook/hook.h"
 #include "parent/parent.h"
 #include "queue/queue.h"
 #include "receive/receive.h"
@@ -33,6 +34,7 @@ static const struct program programs[] = {
 	{ "queue", queue_main },
 	{ "deliver", deliver_main },
 	{ "control", control_main },
+	{ "hook", hook_main },
 };
 
 static int run_role(const char *name, const char *index)

@@ -128,10 +128,10 @@ void generation_send(struct parent *p, struct child *c)
 	for (size_t i = 0; i < conf_count(); i++)
 		if (role_needs(c->role, conf_name(i)))
 			send_setting(c, i);
-	if (c->role == ROLE_RECEIVE) {
+	if (c->role == ROLE_RECEIVE || c->role == ROLE_HOOK)
 		send_domains(c);
+	if (c->role == ROLE_RECEIVE)
 		send_certificates(c);
-	}
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);

@@ -9,14 +9,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static const char hook_user[] = "culverhook";
+
 static const char *find(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
 	const struct passwd *pw = getpwnam(name);
 
 	if (pw == NULL || pw->pw_uid == 0)
-		return "users culver and culverq are missing: create them with "
-		       "systemd-sysusers or useradd --system, or start culverd "
-		       "as an ordinary user";
+		return "the users culver, culverq and culverhook are missing: "
+		       "create them with systemd-sysusers or useradd "
+		       "--system, or start culverd as an ordinary user";
 	*ret_uid = pw->pw_uid;
 	*ret_gid = pw->pw_gid;
 	return NULL;
@@ -31,6 +33,8 @@ const char *users_find(struct users *ret_users)
 		problem = find("culver", &u.street_uid, &u.street_gid);
 	if (u.is_root && problem == NULL)
 		problem = find("culverq", &u.vault_uid, &u.vault_gid);
+	if (u.is_root && problem == NULL)
+		problem = find(hook_user, &u.hook_uid, &u.hook_gid);
 	if (problem == NULL)
 		*ret_users = u;
 	return problem;
@@ -40,6 +44,8 @@ uid_t users_uid(const struct users *u, enum role role)
 {
 	if (!u->is_root)
 		return geteuid();
+	if (role == ROLE_HOOK)
+		return u->hook_uid;
 	return role == ROLE_QUEUE ? u->vault_uid : u->street_uid;
 }
 
@@ -47,7 +53,17 @@ gid_t users_gid(const struct users *u, enum role role)
 {
 	if (!u->is_root)
 		return getegid();
+	if (role == ROLE_HOOK)
+		return u->hook_gid;
 	return role == ROLE_QUEUE ? u->vault_gid : u->street_gid;
+}
+
+/* The admin may have put the user of the programs into the groups of those
+ * whom the programs ask: clamav, greylist. The others are in none. */
+static int set_groups(enum role role, gid_t gid)
+{
+	return role == ROLE_HOOK ? initgroups(hook_user, gid)
+				 : setgroups(0, NULL);
 }
 
 int privileges_drop(const struct users *u, enum role role)
@@ -58,7 +74,7 @@ int privileges_drop(const struct users *u, enum role role)
 	if (!u->is_root)
 		return 0;
 	/* Leaving uid 0 in all three ids clears every capability. */
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	if (set_groups(role, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		return -errno;
 	return 0;

@@ -8,8 +8,8 @@
 
 struct users {
 	bool is_root; /* else all roles run as whoever started us */
-	uid_t street_uid, vault_uid; /* culver, culverq */
-	gid_t street_gid, vault_gid;
+	uid_t street_uid, vault_uid, hook_uid; /* culver, culverq, culverhook */
+	gid_t street_gid, vault_gid, hook_gid;
 };
 
 /* Finds the users. Returns NULL, or what is wrong (a literal). */

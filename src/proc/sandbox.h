@@ -2,6 +2,10 @@
  * The cage of a role: no_new_privs, not dumpable, no core files, no new files
  * and no exec (seccomp allow list), no file system (Landlock, where the kernel
  * has it). What is not allowed fails with EPERM and is logged by the kernel.
+ *
+ * ROLE_HOOK executes programs of the admin's, and they inherit its cage: for
+ * them it is a list of calls that no such program needs (other processes'
+ * memory, mounts, namespaces, the kernel itself), and no Landlock.
  */
 #ifndef PROC_SANDBOX_H
 #define PROC_SANDBOX_H

@@ -9,7 +9,7 @@ CULVER_PLACE=${CULVER_PLACE:-/opt/peers/culver}
 
 peer_config() {
 	local conf=$CULVER_PLACE/conf user
-	for user in culver culverq; do
+	for user in culver culverq culverhook; do
 		id -u $user >/dev/null 2>&1 ||
 			useradd --system --user-group --no-create-home \
 				--home-dir /nonexistent \

@@ -36,7 +36,7 @@ if ! command -v postfix >/dev/null; then
 	fi
 	install_postfix
 fi
-for user in culver culverq; do
+for user in culver culverq culverhook; do
 	id -u $user >/dev/null 2>&1 ||
 		useradd --system --user-group --no-create-home \
 			--home-dir /nonexistent --shell /usr/sbin/nologin $user

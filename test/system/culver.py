@@ -318,9 +318,10 @@ class Culver:
         """roles() once each is there."""
         def complete():
             roles = self.roles()
-            return roles if {"receive", "queue", "deliver", "control"} <= \
-                set(roles) and len(roles["receive"]) == \
-                int(self.settings["workers"]) else None
+            return roles if {"receive", "queue", "deliver", "control",
+                             "hook"} <= set(roles) and \
+                len(roles["receive"]) == int(self.settings["workers"]) \
+                else None
         return wait_for(complete, timeout, "that every role runs")
 
     # --- what it says ----------------------------------------------------------

@@ -14,7 +14,7 @@ from culver import (Culver, NOBODY, command_line, is_alive, status_of,
 from lmtp import HANG, FakeLmtp
 from smtp import Closed, Smtp, message, stuff
 
-ROLES = ("receive", "queue", "deliver", "control")
+ROLES = ("receive", "queue", "deliver", "control", "hook")
 
 
 @pytest.fixture(params=ROLES)
@@ -299,13 +299,14 @@ def test_sigint_ends_it(dovecot):
 
 @as_root_only
 def test_as_root_it_changes_users(dovecot, tag):
-    """culver for those who meet clients, culverq for the queue, and a parent
-    with few capabilities."""
+    """culver for those who meet clients, culverq for the queue, culverhook for
+    what is not ours, and a parent with few capabilities."""
     import pwd
     try:
-        street, vault = (pwd.getpwnam(n) for n in ("culver", "culverq"))
+        street, vault, hook = (pwd.getpwnam(n) for n in (
+            "culver", "culverq", "culverhook"))
     except KeyError:
-        pytest.skip("test.sh makes the users culver and culverq")
+        pytest.skip("test.sh makes the users")
     culver = Culver(dovecot, as_root=True, start=False)
     os.rmdir(culver.state)  # it makes its own
     with culver:
@@ -313,7 +314,7 @@ def test_as_root_it_changes_users(dovecot, tag):
         wait_for(lambda: ": ready " in culver.log(), 10, "all roles ready")
         roles = culver.wait_roles()
         for name, pids in roles.items():
-            user = vault if name == "queue" else street
+            user = {"queue": vault, "hook": hook}.get(name, street)
             for pid in pids:
                 status = status_of(pid)
                 assert status["Uid"].split() == [str(user.pw_uid)] * 4, name
