@@ -30,8 +30,8 @@ struct milter_filter_config {
 	unsigned content_ms;    /* for each reply to the content */
 	uint32_t version;       /* the highest to offer: 2, 3, 4 or 6 */
 	bool is_original_index; /* edits.h */
-	/* Sent as well where a stage's list does not have them: name, "=",
-	 * value; a bare name's value is asked for like any other. */
+	/* Sent as well where a stage's list does not have them; the value of
+	 * one with value.p NULL is asked for like any other. */
 	const struct milter_macro *macros;
 	size_t macro_count;
 };
