@@ -41,7 +41,7 @@ void milter_write_options(struct milter_writer *w,
 /* What to offer for a highest version of 2, 3, 4 or 6. */
 struct milter_options milter_offer(uint32_t version);
 /* command: the one these macros belong to. Those that do not fit into one
- * packet are left out; strings end at a NUL. */
+ * packet are left out; strings end at a NUL. Nothing is written for none. */
 void milter_write_macros(struct milter_writer *w, enum milter_command command,
 			 const struct milter_macro *macros, size_t count);
 /* family: '4', '6', 'L', or 'U' (then port and address are not sent). */
@@ -57,17 +57,19 @@ void milter_write_bare(struct milter_writer *w, enum milter_command command);
 /* The five octets before n octets of body, 1 <= n <= MILTER_DATA_OCTETS; the
  * caller sends those behind it. */
 void milter_write_body_head(struct milter_writer *w, size_t n);
+void milter_write_octets(struct milter_writer *w, struct slice octets);
 
 /* --- from the filter --------------------------------------------------------- */
 
-/* One reply; slices are views of the packet. */
+/* One reply; slices are views of the packet, or the reader's. */
 struct milter_reply {
 	enum milter_code code;
 	uint16_t smtp_code; /* REPLYCODE: 400..599 */
-	/* REPLYCODE: lines between LF, without the codes before them, but with
-	 * the enhanced status code if the filter gave one; "%%" is "%"; no
-	 * control octets; each line at most 512 octets. In arena.
-	 * QUARANTINE: the reason. */
+	/* REPLYCODE: at most 32 lines between LF, without the codes before
+	 * them; the enhanced status code, if the filter gave one, is in the
+	 * first line only and of the code's class; "%%" is "%"; no control
+	 * octets; each line at most 512 octets. QUARANTINE: the reason, any
+	 * octets but NUL. */
 	struct slice text;
 	uint32_t index; /* INSHEADER, CHGHEADER */
 	struct slice name;
@@ -79,11 +81,14 @@ struct milter_reply {
 	bool is_body_begin;  /* REPLBODY: the first piece of its packet */
 };
 
+/* Whether it is the one answer a command takes: c a r t d y s 4 f. */
+bool milter_code_is_verdict(enum milter_code code);
+
 enum milter_read {
 	MILTER_READ_MORE,    /* all of the input was taken, there is no reply */
 	MILTER_READ_REPLY,   /* *ret_reply */
 	MILTER_READ_OPTIONS, /* *ret_options: OPTNEG's answer */
-	MILTER_READ_BROKEN, /* the filter breaks the rules: milter_reader_problem() */
+	MILTER_READ_BROKEN,  /* milter_reader_problem() says how */
 };
 
 struct milter_reader;
@@ -92,8 +97,10 @@ struct milter_reader *milter_reader_new(void);
 void milter_reader_free(struct milter_reader **reader);
 /*
  * Takes octets from *in, which is moved on, until there is a reply. Replies
- * live until the next call. A packet is taken in any split; the data of
- * REPLBODY is given in pieces as it comes, whatever its length.
+ * and symbol lists live until the next call, pieces of a body as long as the
+ * input. A packet is taken in any split; the data of REPLBODY is given in
+ * pieces as it comes, whatever its length, of others 1 MiB at most. Once
+ * broken it stays so.
  */
 enum milter_read milter_reader_next(struct milter_reader *reader,
 				    struct slice *in,
@@ -104,9 +111,10 @@ struct slice milter_reader_problem(const struct milter_reader *reader);
 /* Whether a packet has begun and is not complete. */
 bool milter_reader_is_inside(const struct milter_reader *reader);
 
-/* Checks the answer to offer: version, actions and steps within it; steps not
- * of that version are cleared or set so that no event of it is sent. Returns
- * true, or false and the reason in *ret_problem (a literal). */
+/* Checks the answer to offer: version and actions are within it; steps unknown
+ * or not of that version are cleared, or set where that keeps an event from
+ * being sent. What a filter says it does not answer (NR) stays. Returns true,
+ * or false and the reason in *ret_problem (a literal). */
 bool milter_options_settle(struct milter_options *answer,
 			   const struct milter_options *offer,
 			   struct slice *ret_problem);
