@@ -23,6 +23,7 @@ struct aliases {
 
 struct parser {
 	struct aliases *aliases;
+	struct arena *arena;   /* for what stays */
 	struct arena *scratch; /* for one line */
 	const char *file;
 	unsigned line;
@@ -40,11 +41,18 @@ struct parser {
 /* For "%.*s" in a message; long ones are cut. */
 #define SHOW(s) (int)((s).n < 80 ? (s).n : 80), (s).p != NULL ? (s).p : ""
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct slice trim(struct slice s)
 {
-	if (s.n > 0 && s.p[s.n - 1] == '\r')
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = slice_tail(s, 1);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
 		s.n--;
-	return slice_trim(s);
+	return s;
 }
 
 /* --- the left side -------------------------------------------------------------- */
@@ -78,7 +86,7 @@ static bool read_user(struct parser *p, struct slice in, struct slice *ret_user)
 	user = drop(p, in);
 	if (user.n == 0 || name_user(user, p->scratch, &user) != 0)
 		return FAIL(p, "\"%.*s\" is no user name", SHOW(in));
-	*ret_user = arena_copy(p->aliases->arena, user);
+	*ret_user = arena_copy(p->arena, user);
 	return true;
 }
 
@@ -96,7 +104,7 @@ static bool has_via(struct slice target)
 /* What stays of the address: our own domain is there once. */
 static bool keep_target(struct parser *p, struct alias_target *t)
 {
-	struct arena *a = p->aliases->arena;
+	struct arena *a = p->arena;
 	struct slice local = t->address.local;
 	bool is_ours = slice_equal(t->address.domain, p->domain);
 
@@ -145,7 +153,7 @@ static size_t count_targets(struct slice list)
 
 	while (list.n > 0) {
 		(void)slice_cut(list, ',', &item, &list);
-		count += slice_trim(item).n > 0;
+		count += trim(item).n > 0;
 	}
 	return count;
 }
@@ -157,16 +165,14 @@ static bool read_targets(struct parser *p, struct slice list,
 	struct alias_target *targets;
 	struct slice item;
 
-	if (list.n > 0 && list.p[0] == '|')
-		return FAIL(p, "pipes to commands are not there yet");
 	if (count == 0)
 		return FAIL(p, "no target after the \":\"; write USER: TARGET");
 	if (count > TARGETS_MAX)
 		return FAIL(p, "%zu targets; at most %d", count, TARGETS_MAX);
-	targets = arena_array(p->aliases->arena, count, sizeof(*targets));
+	targets = arena_array(p->arena, count, sizeof(*targets));
 	while (list.n > 0) {
 		(void)slice_cut(list, ',', &item, &list);
-		item = slice_trim(item);
+		item = trim(item);
 		arena_clear(p->scratch);
 		if (item.n > 0 &&
 		    !read_target(p, item, &targets[alias->count++]))
@@ -174,6 +180,25 @@ static bool read_targets(struct parser *p, struct slice list,
 	}
 	alias->targets = targets;
 	return true;
+}
+
+static bool read_command(struct parser *p, struct slice command,
+			 struct alias *alias)
+{
+	if (command.n == 0)
+		return FAIL(p,
+			    "no command after the \"|\"; write USER: | COMMAND "
+			    "ARGUMENTS");
+	alias->command = arena_copy(p->arena, command);
+	return true;
+}
+
+static bool read_right_side(struct parser *p, struct slice in,
+			    struct alias *alias)
+{
+	if (in.n > 0 && in.p[0] == '|')
+		return read_command(p, trim(slice_tail(in, 1)), alias);
+	return read_targets(p, in, alias);
 }
 
 /* --- lines ---------------------------------------------------------------------- */
@@ -188,6 +213,20 @@ static void add(struct aliases *aliases, const struct alias *alias)
 	aliases->items[aliases->count++] = *alias;
 }
 
+static bool check_text(struct parser *p, struct slice text)
+{
+	if (text.n > LINE_OCTETS)
+		return FAIL(p, "the line is too long; at most %d octets",
+			    LINE_OCTETS);
+	if (!slice_is_utf8(text))
+		return FAIL(p, "this is not UTF-8");
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != '\t' &&
+		    slice_has_control(slice_head(slice_tail(text, i), 1)))
+			return FAIL(p, "control characters are not allowed");
+	return true;
+}
+
 static bool read_line(struct parser *p, struct slice line)
 {
 	struct alias alias = { .line = p->line };
@@ -196,19 +235,12 @@ static bool read_line(struct parser *p, struct slice line)
 	line = trim(line);
 	if (line.n == 0 || line.p[0] == '#')
 		return true;
-	if (line.n > LINE_OCTETS)
-		return FAIL(p, "the line is too long; at most %d octets",
-			    LINE_OCTETS);
-	if (!slice_is_utf8(line))
-		return FAIL(p, "this is not UTF-8");
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] != '\t' &&
-		    slice_has_control(slice_head(slice_tail(line, i), 1)))
-			return FAIL(p, "control characters are not allowed");
+	if (!check_text(p, line))
+		return false;
 	if (!slice_cut(line, ':', &user, &list))
 		return FAIL(p, "no \":\"; write USER: TARGET, TARGET");
 	if (!read_user(p, slice_trim(user), &alias.user) ||
-	    !read_targets(p, slice_trim(list), &alias))
+	    !read_right_side(p, trim(list), &alias))
 		return false;
 	add(p->aliases, &alias);
 	return true;
@@ -276,6 +308,7 @@ struct aliases *aliases_parse(struct slice text, const char *file,
 	struct slice line;
 
 	all->arena = arena_new(ALIASES_OCTETS);
+	p.arena = all->arena;
 	p.domain = arena_copy(all->arena, domain);
 	while (text.n > 0) {
 		p.line++;
@@ -291,6 +324,39 @@ struct aliases *aliases_parse(struct slice text, const char *file,
 	result = all;
 	all = NULL; /* now the caller's */
 	return result;
+}
+
+/* A list may go over several lines. */
+static struct slice join_lines(struct slice text, struct arena *arena)
+{
+	char *p = arena_alloc(arena, text.n + 1);
+
+	for (size_t i = 0; i < text.n; i++)
+		p[i] = is_blank(text.p[i]) ? ' ' : text.p[i];
+	return (struct slice){ p, text.n };
+}
+
+bool aliases_parse_targets(struct slice text, struct slice domain,
+			   struct arena *arena, struct conf_errors *errors,
+			   struct alias *ret_alias)
+{
+	AUTO(arena_free) struct arena *scratch = arena_new(SCRATCH_OCTETS);
+	struct parser p = { .arena = arena,
+			    .scratch = scratch,
+			    .drop_characters = "",
+			    .errors = errors };
+	struct alias alias = { .user = ret_alias->user,
+			       .line = ret_alias->line };
+
+	text = trim(text);
+	if (text.n > 0 && text.n <= LINE_OCTETS && text.p[0] != '|')
+		text = join_lines(text, arena);
+	p.domain = arena_copy(arena, domain);
+	if (text.n > 0 &&
+	    (!check_text(&p, text) || !read_right_side(&p, text, &alias)))
+		return false;
+	*ret_alias = alias;
+	return true;
 }
 
 void aliases_free(struct aliases **aliases)

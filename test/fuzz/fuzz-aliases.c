@@ -19,14 +19,39 @@ static void check_target(const struct alias_target *t)
 	assert(slice_find(t->address.domain, '@') == t->address.domain.n);
 }
 
+static void check_right_side(const struct alias *alias)
+{
+	assert(alias->count <= 1000);
+	assert(alias->count == 0 || alias->command.n == 0);
+	for (size_t i = 0; i < alias->count; i++)
+		check_target(&alias->targets[i]);
+	assert(slice_is_utf8(alias->command));
+	assert(slice_find(alias->command, '\n') == alias->command.n);
+}
+
+/* The whole input as what hooks/alias-resolve may print. */
+static void check_answer(struct slice text)
+{
+	struct conf_errors *errors = conf_errors_new();
+	struct arena *a = arena_new(1 << 20);
+	struct alias alias = { .line = 1 };
+
+	if (aliases_parse_targets(text, domain, a, errors, &alias))
+		assert(conf_errors_count(errors) == 0);
+	else
+		assert(conf_errors_count(errors) == 1);
+	check_right_side(&alias);
+	arena_free(&a);
+	conf_errors_free(&errors);
+}
+
 static void check_alias(const struct aliases *all, const struct alias *alias)
 {
 	struct arena *a = arena_new(1 << 20);
 	struct slice again;
 
-	assert(alias->count > 0 && alias->count <= 1000);
-	for (size_t i = 0; i < alias->count; i++)
-		check_target(&alias->targets[i]);
+	check_right_side(alias);
+	assert(alias->count > 0 || alias->command.n > 0);
 	assert(slice_find(alias->user, '.') == alias->user.n);
 	assert(slice_find(alias->user, '@') == alias->user.n);
 	assert(name_user(alias->user, a, &again) == 0);
@@ -71,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (all != NULL)
 		check_lines(all, text);
+	check_answer(text);
 	aliases_free(&all);
 	conf_errors_free(&errors);
 	return 0;

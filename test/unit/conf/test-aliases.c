@@ -55,8 +55,18 @@ static const struct {
 	  "3: no target after the \":\"; write USER: TARGET\n"
 	  "4: \"d@x\" has a domain; the file's directory names it, so only the "
 	  "user is written here\n" },
-	{ "pipes are refused", "a: | cat x, y\n", "a", NULL,
-	  "1: pipes to commands are not there yet\n" },
+	{ "a command", "a: |cat\n", "a", "|cat", "" },
+	{ "a command is the whole line", "a : | /bin/cat -n , x: | y \r\n", "a",
+	  "|/bin/cat -n , x: | y", "" },
+	{ "a command is no target among others", "a: b, | cat\n", "a", NULL,
+	  "1: \"| cat\" is no target; USER or USER@DOMAIN, separated by commas, "
+	  "and a comment has a line of its own\n" },
+	{ "a bar without a command", "a: | \n", "a", NULL,
+	  "1: no command after the \"|\"; write USER: | COMMAND ARGUMENTS\n" },
+	{ "a command may be anybody's word", "a: | b via c # d\n", "a",
+	  "|b via c # d", "" },
+	{ "a control character in a command", "a: | b\x07\n", "a", NULL,
+	  "1: control characters are not allowed\n" },
 	{ "via is refused", "a: b@x.org via h1/h2\n", "a", NULL,
 	  "1: \"b@x.org via h1/h2\": delivery via other servers is not there "
 	  "yet\n" },
@@ -86,6 +96,10 @@ static void write_targets(const struct alias *alias, char *out, size_t size)
 	size_t n = 0;
 
 	out[0] = '\0';
+	assert_int_equal(alias->count == 0, alias->command.n > 0);
+	if (alias->command.n > 0)
+		(void)snprintf(out, size, "|%.*s", (int)alias->command.n,
+			       alias->command.p);
 	for (size_t i = 0; i < alias->count; i++) {
 		const struct alias_target *t = &alias->targets[i];
 		const char *space = i > 0 ? " " : "";
@@ -152,6 +166,49 @@ static void test_cases(void **state)
 	}
 }
 
+/* The right side alone. */
+static const struct {
+	const char *name;
+	const char *text;
+	const char *want; /* NULL: refused */
+} right_sides[] = {
+	{ "nothing", "", "" },
+	{ "blank lines", "\n \r\n", "" },
+	{ "a list", " a, B@x.org ,*\n", "a@example.com B@x.org =example.com" },
+	{ "a list over lines", "a,\n b\r\n", "a@example.com b@example.com" },
+	{ "lines are no list", "a\nb\n", NULL },
+	{ "a command", "| cat -n, x\n", "|cat -n, x" },
+	{ "a bar", "|\n", NULL },
+	{ "a command of two lines", "| a\nb\n", NULL },
+	{ "commas alone", ",,", NULL },
+	{ "no address", "a b", NULL },
+	{ "not UTF-8", "\xff", NULL },
+};
+
+static void test_right_sides(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(right_sides); i++) {
+		struct conf_errors *e = conf_errors_new();
+		struct arena *a = arena_new(1 << 20);
+		struct alias alias = { .user = S("u"), .line = 7 };
+		bool ok;
+		char got[512] = "";
+
+		print_message("%s\n", right_sides[i].name);
+		ok = aliases_parse_targets(slice_of(right_sides[i].text),
+					   S("example.com"), a, e, &alias);
+		assert_int_equal(ok, right_sides[i].want != NULL);
+		assert_int_equal(conf_errors_count(e), ok ? 0 : 1);
+		assert_int_equal(alias.line, 7);
+		if (alias.count > 0 || alias.command.n > 0)
+			write_targets(&alias, got, sizeof(got));
+		assert_string_equal(got, ok ? right_sides[i].want : "");
+		arena_free(&a);
+		conf_errors_free(&e);
+	}
+}
+
 static void test_many(void **state)
 {
 	struct conf_errors *e = conf_errors_new();
@@ -201,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_right_sides),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_too_many_targets),
 	};
