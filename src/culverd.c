@@ -30,10 +30,8 @@ struct program {
 };
 
 static const struct program programs[] = {
-	{ "receive", receive_main },
-	{ "queue", queue_main },
-	{ "deliver", deliver_main },
-	{ "control", control_main },
+	{ "receive", receive_main }, { "queue", queue_main },
+	{ "deliver", deliver_main }, { "control", control_main },
 	{ "hook", hook_main },
 };
 

@@ -233,6 +233,7 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_BEGIN:
 	case MESSAGE_CONF_DOMAIN:
 	case MESSAGE_CONF_CERTIFICATE:
+	case MESSAGE_CONF_HOOKS:
 		conf_part(self, m);
 		break;
 	case MESSAGE_CONF_COMMIT:

@@ -36,7 +36,7 @@ struct role_program {
 	 * start() too. The old one is freed when this returns. */
 	void (*on_conf)(struct role_self *self, void *arg);
 	/* Parts of a new configuration, between BEGIN and COMMIT; the role
-	 * keeps them aside until on_conf. m->conf_domain or
+	 * keeps them aside until on_conf. m->conf_domain, m->conf_hooks or
 	 * m->conf_certificate; CONF_BEGIN itself comes here as well. */
 	void (*on_conf_part)(struct role_self *self, struct message *m,
 			     void *arg);

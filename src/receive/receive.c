@@ -6,6 +6,7 @@
 #include "proc/role.h"
 #include "receive/clients.h"
 #include "receive/generation.h"
+#include "receive/hooks.h"
 #include "receive/questions.h"
 
 #include <string.h>
@@ -110,6 +111,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	TAILQ_INIT(&r->server.sessions);
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);
+	r->server.hooks = hooks_new(self);
 	r->clients = clients_new(&r->server);
 	r->logins_socket = (struct dovecot_socket){
 		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT
@@ -129,6 +131,8 @@ static void on_conf_part(struct role_self *self, struct message *m, void *arg)
 	if (m->type == MESSAGE_CONF_BEGIN) {
 		generation_free(&r->next);
 		r->next = generation_new();
+	} else if (m->type == MESSAGE_CONF_HOOKS) {
+		hooks_configure(r->server.hooks, &m->conf_hooks);
 	} else if (r->next != NULL) {
 		generation_add(r->next, m);
 	}
@@ -208,6 +212,10 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_ENQUEUED:
 		handovers_on_message(r->server.handovers, m);
 		break;
+	case MESSAGE_POST_DATA_RESULT:
+	case MESSAGE_ALIAS_RESOLVED:
+		hooks_on_message(r->server.hooks, m);
+		break;
 	case MESSAGE_EXPLAIN:
 	case MESSAGE_RESOLVE:
 		if (r->questions != NULL)
@@ -224,6 +232,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 
 	if (r->questions != NULL)
 		questions_on_peer_gone(r->questions, peer);
+	if (link_peer(peer) == ROLE_HOOK)
+		hooks_on_hook_gone(r->server.hooks);
 	if (link_peer(peer) == ROLE_DELIVER) {
 		handovers_on_deliver_gone(r->server.handovers);
 	} else if (link_peer(peer) == ROLE_QUEUE) {
@@ -294,6 +304,7 @@ static void receive_done(struct receive *r)
 	questions_free(&r->questions);
 	resolver_free(&r->server.resolver);
 	handovers_free(&r->server.handovers);
+	hooks_free(&r->server.hooks);
 	spooler_free(&r->server.spool);
 	login_client_free(&r->server.logins);
 	userdb_client_free(&r->users);

@@ -15,6 +15,7 @@
 #include "receive/resolve.h"
 #include "smtp/command.h"
 
+struct hooks;
 struct session;
 TAILQ_HEAD(session_list, session);
 
@@ -27,6 +28,7 @@ struct server {
 	struct resolver *resolver;
 	struct spooler *spool;
 	struct handovers *handovers;
+	struct hooks *hooks;
 	struct census *census; /* NULL: nobody counts */
 
 	bool has_room;          /* `queue` says so */
