@@ -1,10 +1,13 @@
 #include "conf/check.h"
 
 #include "base/mem.h"
+#include "conf/endpoint.h"
 #include "conf/value.h"
 #include "smtp/name.h"
 
 #include <string.h>
+
+enum { MACRO_NAME_OCTETS = 64, MACRO_VALUE_OCTETS = 500 };
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -92,10 +95,109 @@ static bool check_log_level(const struct check_place *at, const char *value)
 			value);
 }
 
+static bool check_listen(const struct check_place *at, const char *value)
+{
+	return value_is_address_port(slice_of(value)) ||
+	       CHECK_NO(at,
+			"\"%s\" is no ADDRESS:PORT; write it like "
+			"192.0.2.1:25 or [2001:db8::1]:25",
+			value);
+}
+
+/* --- of a block milter -------------------------------------------------------- */
+
+static bool check_endpoint(const struct check_place *at, const char *value)
+{
+	AUTO(arena_free) struct arena *a = arena_new(4096);
+	struct endpoint e;
+	const char *problem = endpoint_parse(slice_of(value), a, &e);
+
+	return problem == NULL ||
+	       CHECK_NO(at,
+			"\"%s\" %s; write /PATH, unix:/PATH, inet:HOST:PORT "
+			"or inet:PORT@HOST",
+			value, problem);
+}
+
+static bool check_on_failure(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "tempfail", "accept", "reject",
+					     "quarantine", NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at,
+			"\"%s\" is not known; tempfail, accept, reject or "
+			"quarantine",
+			value);
+}
+
+static bool check_listener(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "smtp", "submission", "local",
+					     NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at, "\"%s\" is not known; smtp, submission or local",
+			value);
+}
+
+static bool check_protocol(const struct check_place *at, const char *value)
+{
+	return strcmp(value, "5") != 0 ||
+	       CHECK_NO(at, "there is no version 5; 2, 3, 4 or 6");
+}
+
+static bool check_header_index(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "live", "original", NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at, "\"%s\" is not known; live or original", value);
+}
+
+/* "i" or "{auth_authen}": as on the wire. */
+static bool is_macro_name(struct slice name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char more[] = "0123456789_-.:";
+
+	if (name.n == 1)
+		return strchr(letters, name.p[0]) != NULL;
+	if (name.n < 3 || name.n > MACRO_NAME_OCTETS || name.p[0] != '{' ||
+	    name.p[name.n - 1] != '}')
+		return false;
+	for (size_t i = 1; i < name.n - 1; i++)
+		if (strchr(letters, name.p[i]) == NULL &&
+		    strchr(more, name.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+static bool check_macro(const struct check_place *at, const char *value)
+{
+	struct slice name, text;
+
+	(void)slice_cut(slice_of(value), '=', &name, &text);
+	if (!is_macro_name(name))
+		return CHECK_NO(at,
+				"\"%.80s\" has no macro's name; write "
+				"\"{name}=value\" or \"{name}\", a single "
+				"letter without braces",
+				value);
+	if (text.n > MACRO_VALUE_OCTETS)
+		return CHECK_NO(at,
+				"\"%.80s...\" is too long; at most %d octets",
+				value, MACRO_VALUE_OCTETS);
+	return true;
+}
+
+/* --- all of them ---------------------------------------------------------------- */
+
 static const struct {
 	const char *setting;
 	bool (*check)(const struct check_place *at, const char *value);
-} text_checks[] = {
+} checks[] = {
 	{ "hostname", check_hostname },
 	{ "state_dir", check_path },
 	{ "run_dir", check_path },
@@ -106,12 +208,21 @@ static const struct {
 	{ "drop_characters", check_marks },
 	{ "log", check_log },
 	{ "log_level", check_log_level },
+	{ "listen_smtp", check_listen },
+	{ "listen_submission", check_listen },
+	{ "listen_submissions", check_listen },
+	{ "socket", check_endpoint },
+	{ "on_failure", check_on_failure },
+	{ "listeners", check_listener },
+	{ "macros", check_macro },
+	{ "protocol", check_protocol },
+	{ "header_index", check_header_index },
 };
 
-bool check_text(const struct check_place *at, const char *value)
+bool check_value(const struct check_place *at, const char *value)
 {
-	for (size_t i = 0; i < sizeof(text_checks) / sizeof(*text_checks); i++)
-		if (strcmp(text_checks[i].setting, at->setting) == 0)
-			return text_checks[i].check(at, value);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		if (strcmp(checks[i].setting, at->setting) == 0)
+			return checks[i].check(at, value);
 	return true;
 }

@@ -1,4 +1,4 @@
-/* What a text setting may hold, beyond its length in keys.def. */
+/* What a setting may hold, beyond type and range in its .def file. */
 #ifndef CONF_CHECK_H
 #define CONF_CHECK_H
 
@@ -18,7 +18,8 @@ struct check_place {
 			 (place)->setting, __VA_ARGS__),                       \
 	 false)
 
-/* Whether the setting may have that value; adds an error when not. */
-bool check_text(const struct check_place *at, const char *value);
+/* Whether the setting, or one element of its list, may have that value; adds
+ * an error when not. Names are unique over all .def files. */
+bool check_value(const struct check_place *at, const char *value);
 
 #endif

@@ -37,7 +37,8 @@ static void complete_hostname(struct conf *conf)
 	    read_mailname(mailname, sizeof(mailname)))
 		name = mailname;
 	if (name[0] == '\0' ||
-	    !conf_set(conf, conf_find("hostname"), &name, 1, NULL, 0, errors))
+	    !conf_set(conf, settings_find(&conf_settings, "hostname"), &name, 1,
+		      NULL, 0, errors))
 		conf->hostname = "localhost";
 }
 

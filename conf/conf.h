@@ -1,5 +1,5 @@
 /*
- * The settings as a struct, made from keys.def. In the parent it comes from
+ * The settings as a struct, made from keys.def and milter.def. In the parent it comes from
  * culver.conf (parse.h); in the other roles from the parent's CONF_SETTING
  * messages. Immutable once it is in use.
  */
@@ -7,7 +7,8 @@
 #define CONF_CONF_H
 
 #include "base/arena.h"
-#include "conf/errors.h"
+#include "conf/check.h"
+#include "conf/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ typedef uint64_t conf_octets;
 typedef uint64_t conf_seconds;
 typedef bool conf_boolean;
 
+enum { CONF_MILTERS_MAX = 32, CONF_MILTER_NAME_OCTETS = 32 };
+
 /* A block `milter NAME { }`. */
 struct conf_milter {
 	const char *name;
@@ -35,7 +38,7 @@ struct conf_milter {
 
 struct conf {
 	struct arena *arena;
-	const struct conf_milter *milters; /* in the file's order */
+	struct conf_milter *milters; /* in the file's order */
 	size_t milter_count;
 #define CONF(type, name, value, min, max, doc) conf_##type name;
 #include "conf/keys.def"
@@ -46,17 +49,8 @@ struct conf {
 struct conf *conf_new(void);
 void conf_free(struct conf **conf);
 
-/* Settings by number, in the order of keys.def. */
-size_t conf_count(void);
-const char *conf_name(size_t i);
-/* The number of the setting with that name, or conf_count(). */
-size_t conf_find(const char *name);
-bool conf_is_list(size_t i);
-/* The known name nearest to a mistaken one, or NULL if none is near. */
-const char *conf_nearest(const char *name);
-
 /*
- * Sets setting i from text. count is 1 for all but lists. An error is added to
+ * Sets setting i of conf_settings from text. count is 1 for all but lists. An error is added to
  * errors (with file, line, the name, what is allowed) and false returned;
  * the old value stays.
  */
@@ -69,11 +63,27 @@ bool conf_set(struct conf *conf, size_t i, const char *const *values,
 const char **conf_get(const struct conf *conf, size_t i, struct arena *arena,
 		      size_t *ret_count);
 
+/* Letters, digits, "_" and "-". */
+bool conf_is_milter_name(struct slice name);
+/* The block with that name (without case), or NULL. */
+struct conf_milter *conf_milter_named(const struct conf *conf,
+				      struct slice name);
+/* A new block with all defaults, behind the others; conf owns it. NULL when
+ * there are too many, the name is none or is taken. */
+struct conf_milter *conf_add_milter(struct conf *conf, struct slice name);
+/* As conf_set() and conf_get(), with i from conf_milter_settings; m is a block
+ * of conf. What place says of the setting does not matter. */
+bool conf_set_milter(struct conf *conf, struct conf_milter *m, size_t i,
+		     const char *const *values, size_t count,
+		     const struct check_place *place);
+const char **conf_get_milter(const struct conf_milter *m, size_t i,
+			     struct arena *arena, size_t *ret_count);
+
 /* What the machine says of itself where the configuration is silent: a
  * hostname, workers. For the parent, after parsing. */
 void conf_complete(struct conf *conf);
 
-/* The man page's and the sample's text, from keys.def; for the build. */
+/* The man page's and the sample's text, from the .def files; for the build. */
 void conf_print_man(FILE *out);
 void conf_print_sample(FILE *out);
 

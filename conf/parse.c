@@ -12,14 +12,22 @@
 
 enum { FILE_OCTETS = 256 << 10, VALUES_MAX = 256, EXTRA_MAX = 500 };
 
+/* What is written in one place: outside of all blocks, or in one. */
+struct section {
+	const struct settings *table;
+	struct conf_milter *milter; /* NULL: outside */
+	unsigned line;              /* where it begins */
+	unsigned *lines;            /* of each setting; 0 = not there */
+};
+
 struct parser {
 	struct conf *conf;
 	const char *file;
 	struct conf_errors *errors;
 	struct arena *arena;
 	struct scan scan;
-	unsigned *lines; /* of each setting; 0 = not there */
-	bool has_blocks;
+	struct section *sections; /* by scan_statement.block */
+	bool has_wrong_blocks;
 };
 
 /* libconfuse hands nothing of ours to its error function, so this says whom
@@ -38,46 +46,131 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg,
 			text);
 }
 
-static void unknown(struct conf_errors *errors, const char *file, unsigned line,
-		    const char *name)
+static void unknown(const struct check_place *at, const struct settings *table)
 {
-	const char *nearest = conf_nearest(name);
+	const char *nearest = settings_nearest(table, at->setting);
 
 	if (nearest != NULL)
-		conf_errors_add(errors, file, line, name,
-				"there is no such setting; did you mean %s?",
-				nearest);
+		(void)CHECK_NO(at, "there is no such setting; did you mean %s?",
+			       nearest);
 	else
-		conf_errors_add(errors, file, line, name,
-				"there is no such setting; culver.conf(5) "
-				"lists all");
+		(void)CHECK_NO(at, "there is no such setting; culver.conf(5) "
+				   "lists all");
 }
 
-/* --- culver.conf ----------------------------------------------------------------- */
+/* --- what stands where --------------------------------------------------------- */
 
+static const char block_name[] = "milter"; /* the one kind there is */
+
+static void open_section(struct parser *p, size_t i, unsigned line,
+			 const struct settings *table)
+{
+	struct section *section = &p->sections[i];
+
+	section->line = line;
+	section->table = table;
+	section->lines =
+		arena_array(p->arena, table->count, sizeof(*section->lines));
+}
+
+static bool check_block_kind(const struct check_place *at,
+			     const struct scan_statement *s)
+{
+	if (s->block != 0)
+		return CHECK_NO(at, "blocks do not stand in blocks");
+	if (strcmp(at->setting, block_name) == 0)
+		return true;
+	if (settings_is_near(at->setting, block_name))
+		return CHECK_NO(at, "there is no such block; did you mean %s?",
+				block_name);
+	return CHECK_NO(at, "there is no such block; settings are written NAME "
+			    "= VALUE");
+}
+
+static bool check_block_name(struct parser *p, const struct check_place *at,
+			     struct slice name)
+{
+	const struct conf_milter *other = conf_milter_named(p->conf, name);
+
+	if (name.n == 0)
+		return CHECK_NO(at, "the block has no name; write milter NAME "
+				    "{ ... }");
+	if (!conf_is_milter_name(name))
+		return CHECK_NO(at,
+				"\"%.80s\" is no name; letters, digits, _ and "
+				"-, at most %d of them",
+				arena_string(p->arena, name),
+				CONF_MILTER_NAME_OCTETS);
+	for (size_t i = 0; other != NULL && i < p->scan.count; i++)
+		if (p->sections[i + 1].milter == other)
+			return CHECK_NO(at,
+					"there is a second %s; line %u has one "
+					"already",
+					arena_string(p->arena, name),
+					p->sections[i + 1].line);
+	return true;
+}
+
+/* Statement i begins a block. */
+static bool add_block(struct parser *p, size_t i, const struct check_place *at)
+{
+	const struct scan_statement *s = &p->scan.statements[i];
+
+	if (!check_block_kind(at, s) || !check_block_name(p, at, s->title))
+		return false;
+	open_section(p, i + 1, s->line, &conf_milter_settings);
+	p->sections[i + 1].milter = conf_add_milter(p->conf, s->title);
+	return p->sections[i + 1].milter != NULL ||
+	       CHECK_NO(at, "that is one too many; at most %d",
+			CONF_MILTERS_MAX);
+}
+
+static bool add_setting(const struct section *section,
+			const struct scan_statement *s,
+			const struct check_place *at)
+{
+	size_t key;
+
+	if (section->table == NULL) /* of a block we do not know */
+		return false;
+	key = settings_find(section->table, at->setting);
+	if (key == section->table->count && section->milter == NULL &&
+	    strcmp(at->setting, block_name) == 0)
+		return CHECK_NO(at,
+				"this is a block; write milter NAME { ... }");
+	if (key == section->table->count)
+		unknown(at, section->table);
+	else if (section->lines[key] != 0)
+		(void)CHECK_NO(at,
+			       "given a second time; line %u has it already",
+			       section->lines[key]);
+	else
+		section->lines[key] = s->line;
+	return true;
+}
+
+/* Sets has_wrong_blocks where libconfuse would stop at what we have said. */
 static void check_names(struct parser *p)
 {
+	p->sections =
+		arena_array(p->arena, p->scan.count + 1, sizeof(*p->sections));
+	open_section(p, 0, 0, &conf_settings);
 	for (size_t i = 0; i < p->scan.count; i++) {
 		const struct scan_statement *s = &p->scan.statements[i];
-		const char *name = arena_string(p->arena, s->name);
-		size_t key = conf_find(name);
+		const struct check_place at = {
+			.file = p->file,
+			.line = s->line,
+			.setting = arena_string(p->arena, s->name),
+			.errors = p->errors,
+		};
 
-		p->has_blocks |= s->is_block;
-		if (s->is_block)
-			conf_errors_add(p->errors, p->file, s->line, name,
-					"there is no such block; settings are "
-					"written NAME = VALUE");
-		else if (key == conf_count())
-			unknown(p->errors, p->file, s->line, name);
-		else if (p->lines[key] != 0)
-			conf_errors_add(p->errors, p->file, s->line, name,
-					"given a second time; line %u has it "
-					"already",
-					p->lines[key]);
-		else
-			p->lines[key] = s->line;
+		if (s->is_block ? !add_block(p, i, &at)
+				: !add_setting(&p->sections[s->block], s, &at))
+			p->has_wrong_blocks = true;
 	}
 }
+
+/* --- libconfuse ------------------------------------------------------------------ */
 
 /* Every setting is a list for libconfuse; conf_set() knows better. */
 static cfg_opt_t make_option(const char *name)
@@ -98,53 +191,114 @@ static bool has_option(const cfg_opt_t *options, size_t count, const char *name)
 
 /* libconfuse gets to know the unknown names of the file, too: one of them,
  * which we have reported, is then no reason for it to stop. It does not take
- * an option twice. */
-static cfg_t *make_parser(struct parser *p)
+ * an option twice. There is room for one more at the end. */
+static cfg_opt_t *make_options(const struct parser *p,
+			       const struct settings *table, bool is_block,
+			       size_t *ret_count)
 {
-	cfg_opt_t *options = arena_array(p->arena, conf_count() + EXTRA_MAX + 1,
+	cfg_opt_t *options = arena_array(p->arena, table->count + EXTRA_MAX + 2,
 					 sizeof(*options));
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
-	cfg_t *cfg;
 
-	while (n < conf_count()) {
-		options[n] = make_option(conf_name(n));
+	while (n < table->count) {
+		options[n] = make_option(table->rows[n].name);
 		n++;
 	}
 	for (size_t i = 0; i < p->scan.count; i++) {
-		const char *name =
-			arena_string(p->arena, p->scan.statements[i].name);
+		const struct scan_statement *s = &p->scan.statements[i];
+		const char *name = arena_string(p->arena, s->name);
 
-		if (n < conf_count() + EXTRA_MAX &&
+		if (n < table->count + EXTRA_MAX && !s->is_block &&
+		    (s->block != 0) == is_block &&
 		    !has_option(options, n, name))
 			options[n++] = make_option(name);
 	}
-	options[n] = end;
-	cfg = cfg_init(options, CFGF_NONE);
+	options[n] = options[n + 1] = end;
+	*ret_count = n;
+	return options;
+}
+
+static cfg_t *make_parser(struct parser *p)
+{
+	size_t n;
+	cfg_opt_t *inner = make_options(p, &conf_milter_settings, true, &n);
+	cfg_opt_t *outer = make_options(p, &conf_settings, false, &n);
+	const cfg_opt_t block =
+		CFG_SEC(block_name, inner, CFGF_MULTI | CFGF_TITLE);
+	cfg_t *cfg;
+
+	outer[n] = block;
+	cfg = cfg_init(outer, CFGF_NONE);
 	if (cfg != NULL)
 		(void)cfg_set_error_function(cfg, on_error);
 	return cfg;
 }
 
-static void take_values(struct parser *p, cfg_t *cfg)
+static void take_value(struct parser *p, const struct section *section,
+		       size_t i, cfg_t *cfg)
 {
-	for (size_t i = 0; i < conf_count(); i++) {
-		const char *name = conf_name(i);
-		size_t count = cfg_size(cfg, name);
-		const char **values;
+	const struct check_place at = { .file = p->file,
+					.line = section->lines[i],
+					.setting = section->table->rows[i].name,
+					.errors = p->errors };
+	size_t count = cfg_size(cfg, at.setting);
+	const char **values;
 
-		if (p->lines[i] == 0)
-			continue;
-		if (count > VALUES_MAX) {
-			conf_errors_add(p->errors, p->file, p->lines[i], name,
-					"%zu values are too many", count);
-			continue;
-		}
-		values = arena_array(p->arena, count + 1, sizeof(*values));
-		for (size_t j = 0; j < count; j++)
-			values[j] = cfg_getnstr(cfg, name, (unsigned)j);
-		(void)conf_set(p->conf, i, values, count, p->file, p->lines[i],
+	if (count > VALUES_MAX) {
+		(void)CHECK_NO(&at, "%zu values are too many", count);
+		return;
+	}
+	values = arena_array(p->arena, count + 1, sizeof(*values));
+	for (size_t j = 0; j < count; j++)
+		values[j] = cfg_getnstr(cfg, at.setting, (unsigned)j);
+	if (section->milter != NULL)
+		(void)conf_set_milter(p->conf, section->milter, i, values,
+				      count, &at);
+	else
+		(void)conf_set(p->conf, i, values, count, at.file, at.line,
 			       p->errors);
+}
+
+static void check_milter(struct parser *p, const struct section *section)
+{
+	const struct conf_milter *m = section->milter;
+	const struct check_place at = {
+		.file = p->file,
+		.line = section->line,
+		.setting = arena_format(p->arena, "milter %s", m->name).p,
+		.errors = p->errors,
+	};
+
+	if (section->lines[settings_find(section->table, "socket")] == 0)
+		(void)CHECK_NO(&at, "it has no socket; write socket = /PATH or "
+				    "inet:HOST:PORT");
+	if (m->only_unauthenticated && m->only_authenticated)
+		(void)CHECK_NO(&at,
+			       "only_unauthenticated and only_authenticated "
+			       "leave nothing together; one of them");
+}
+
+static void take_section(struct parser *p, const struct section *section,
+			 cfg_t *cfg)
+{
+	for (size_t i = 0; i < section->table->count; i++)
+		if (section->lines[i] != 0)
+			take_value(p, section, i, cfg);
+	if (section->milter != NULL)
+		check_milter(p, section);
+}
+
+static void take_all(struct parser *p, cfg_t *cfg)
+{
+	take_section(p, &p->sections[0], cfg);
+	for (size_t i = 0; i < p->scan.count; i++) {
+		const struct section *section = &p->sections[i + 1];
+
+		if (section->milter != NULL)
+			take_section(p, section,
+				     cfg_gettsec(cfg, block_name,
+						 section->milter->name));
 	}
 }
 
@@ -153,9 +307,8 @@ static void parse(struct parser *p)
 	size_t before = conf_errors_count(p->errors);
 	cfg_t *cfg;
 
-	p->lines = arena_array(p->arena, conf_count(), sizeof(*p->lines));
 	check_names(p);
-	if (p->has_blocks)
+	if (p->has_wrong_blocks)
 		return;
 	cfg = make_parser(p);
 	if (cfg == NULL) {
@@ -165,7 +318,7 @@ static void parse(struct parser *p)
 	}
 	parsing = p;
 	if (cfg_parse_buf(cfg, p->scan.text) == CFG_SUCCESS)
-		take_values(p, cfg);
+		take_all(p, cfg);
 	else if (conf_errors_count(p->errors) == before)
 		conf_errors_add(p->errors, p->file, 0, NULL,
 				"this is not a list of NAME = VALUE");
@@ -227,8 +380,8 @@ bool conf_parse_override(struct conf *conf, const char *override,
 	AUTO(arena_free) struct arena *a = arena_new(8 << 20);
 	const char *values[VALUES_MAX];
 	struct slice key, item, rest;
+	struct check_place at = { .file = "-o", .errors = errors };
 	size_t i, count = 0;
-	const char *name;
 
 	if (strlen(override) > FILE_OCTETS ||
 	    !slice_cut(slice_of(override), '=', &key, &rest)) {
@@ -236,14 +389,14 @@ bool conf_parse_override(struct conf *conf, const char *override,
 				"\"%.80s\" is not NAME=VALUE", override);
 		return false;
 	}
-	name = arena_string(a, slice_trim(key));
-	i = conf_find(name);
-	if (i == conf_count()) {
-		unknown(errors, "-o", 0, name);
+	at.setting = arena_string(a, slice_trim(key));
+	i = settings_find(&conf_settings, at.setting);
+	if (i == conf_settings.count) {
+		unknown(&at, &conf_settings);
 		return false;
 	}
 	rest = without(slice_trim(rest), '{', '}');
-	if (!conf_is_list(i)) {
+	if (conf_settings.rows[i].type != SETTING_list) {
 		values[0] = arena_string(a, unquote(rest));
 		return conf_set(conf, i, values, 1, "-o", 0, errors);
 	}

@@ -1,4 +1,4 @@
-/* conf_print_*() of conf.h: keys.def as pages for people. */
+/* conf_print_*() of conf.h: the settings as pages for people. */
 #include "conf/conf.h"
 #include "conf/value.h"
 
@@ -9,40 +9,31 @@
 
 enum { COLUMNS = 78 };
 
-struct row {
-	const char *type;
-	const char *name;
-	const char *value;
-	uint64_t min, max;
-	const char *doc;
-};
+/* It has no default; what stands for one. */
+static const char *example(const struct setting *row)
+{
+	bool is_required = row->type == SETTING_text && row->min > 0 &&
+			   row->value[0] == '\0';
 
-static const struct row rows[] = {
-#define CONF(t, n, v, lo, hi, d)                                               \
-	{ .type = #t,                                                          \
-	  .name = #n,                                                          \
-	  .value = (v),                                                        \
-	  .min = (lo),                                                         \
-	  .max = (hi),                                                         \
-	  .doc = (d) },
-#include "conf/keys.def"
-#undef CONF
-};
+	return is_required ? "inet:127.0.0.1:11332" : NULL;
+}
 
 /* A value as it is written in the file: { "a", "b" }, "text" or 50M. */
-static void print_value(FILE *out, const struct row *row)
+static void print_value(FILE *out, const struct setting *row)
 {
 	struct slice item, rest = slice_of(row->value);
 	const char *before = "{ ";
 
-	if (strcmp(row->type, "text") == 0) {
+	if (row->type == SETTING_text) {
 		(void)fprintf(out, "\"%s\"", row->value);
 		return;
 	}
-	if (strcmp(row->type, "list") != 0) {
+	if (row->type != SETTING_list) {
 		(void)fputs(row->value, out);
 		return;
 	}
+	if (rest.n == 0)
+		(void)fputs("{", out);
 	while (rest.n > 0) {
 		(void)slice_cut(rest, ',', &item, &rest);
 		(void)fprintf(out, "%s\"%.*s\"", before, (int)item.n, item.p);
@@ -52,23 +43,15 @@ static void print_value(FILE *out, const struct row *row)
 }
 
 /* "1s to 5m"; NULL where the type says it all. */
-static const char *range(const struct row *row, struct arena *arena)
+static const char *range(const struct setting *row, struct arena *arena)
 {
-	const char *min, *max;
-
-	if (strcmp(row->type, "octets") == 0) {
-		min = value_write_octets(row->min, arena);
-		max = value_write_octets(row->max, arena);
-	} else if (strcmp(row->type, "seconds") == 0) {
-		min = value_write_seconds(row->min, arena);
-		max = value_write_seconds(row->max, arena);
-	} else if (strcmp(row->type, "number") == 0) {
-		min = arena_format(arena, "%" PRIu64, row->min).p;
-		max = arena_format(arena, "%" PRIu64, row->max).p;
-	} else {
+	if (row->type != SETTING_octets && row->type != SETTING_seconds &&
+	    row->type != SETTING_number)
 		return NULL;
-	}
-	return arena_format(arena, "%s to %s", min, max).p;
+	return arena_format(arena, "%s to %s",
+			    setting_write_number(row, row->min, arena),
+			    setting_write_number(row, row->max, arena))
+		.p;
 }
 
 /* --- the manual page ---------------------------------------------------------- */
@@ -88,15 +71,19 @@ static void print_roff(FILE *out, const char *text)
 	}
 }
 
-static void print_setting(FILE *out, const struct row *row)
+static void print_setting(FILE *out, const struct setting *row)
 {
 	AUTO(arena_free) struct arena *a = arena_new(65536);
 	const char *allowed = range(row, a);
 
-	(void)fprintf(out, ".TP\n.BR %s \" (%s)\"\n", row->name, row->type);
+	(void)fprintf(out, ".TP\n.BR %s \" (%s)\"\n", row->name,
+		      setting_type_name(row->type));
 	print_roff(out, row->doc);
 	(void)fputs("\n.br\nDefault: ", out);
-	print_value(out, row);
+	if (example(row) != NULL)
+		(void)fputs("none, it has to be given", out);
+	else
+		print_value(out, row);
 	if (allowed != NULL)
 		(void)fprintf(out, "; %s is allowed", allowed);
 	(void)fputs(".\n", out);
@@ -149,6 +136,27 @@ static const char man_head[] =
 	"yes or no.\n"
 	".SH SETTINGS\n";
 
+static const char man_milter[] =
+	".SH FILTERS\n"
+	"Each block\n"
+	".PP\n"
+	".nf\n"
+	"milter NAME {\n"
+	"    socket = inet:127.0.0.1:11332\n"
+	"}\n"
+	".fi\n"
+	".PP\n"
+	"is a filter that speaks the milter protocol.\n"
+	"Mail goes through them in the order of the file, and each sees what "
+	"those\n"
+	"before it changed.\n"
+	"The name is of letters, digits, _ and \\-, and stands in the log;\n"
+	".BR \"culver milter\" (1)\n"
+	"shows how each is doing.\n"
+	"These are the settings of a block; only\n"
+	".B socket\n"
+	"has to be given.\n";
+
 static const char man_tail[] =
 	".SH FILES\n"
 	".TP\n"
@@ -181,8 +189,11 @@ static const char man_tail[] =
 void conf_print_man(FILE *out)
 {
 	(void)fputs(man_head, out);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		print_setting(out, &rows[i]);
+	for (size_t i = 0; i < conf_settings.count; i++)
+		print_setting(out, &conf_settings.rows[i]);
+	(void)fputs(man_milter, out);
+	for (size_t i = 0; i < conf_milter_settings.count; i++)
+		print_setting(out, &conf_milter_settings.rows[i]);
 	(void)fputs(man_tail, out);
 }
 
@@ -206,22 +217,40 @@ static void print_comment(FILE *out, const char *text)
 	(void)fputc('\n', out);
 }
 
+/* before: of each line that is no explanation. */
+static void print_sample_setting(FILE *out, const struct setting *row,
+				 const char *before)
+{
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+	const char *allowed = range(row, a);
+
+	(void)fputc('\n', out);
+	print_comment(out, row->doc);
+	if (allowed != NULL)
+		(void)fprintf(out, "# %s\n", allowed);
+	(void)fprintf(out, "%s%s = ", before, row->name);
+	if (example(row) != NULL)
+		(void)fputs(example(row), out);
+	else
+		print_value(out, row);
+	(void)fputc('\n', out);
+}
+
 void conf_print_sample(FILE *out)
 {
 	print_comment(out,
 		      "Settings of the Culver SMTP server; culver.conf(5) says "
 		      "more. Every line shows a default: only what differs is "
 		      "to be written.");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		AUTO(arena_free) struct arena *a = arena_new(65536);
-		const char *allowed = range(&rows[i], a);
-
-		(void)fputc('\n', out);
-		print_comment(out, rows[i].doc);
-		if (allowed != NULL)
-			(void)fprintf(out, "# %s\n", allowed);
-		(void)fprintf(out, "#%s = ", rows[i].name);
-		print_value(out, &rows[i]);
-		(void)fputc('\n', out);
-	}
+	for (size_t i = 0; i < conf_settings.count; i++)
+		print_sample_setting(out, &conf_settings.rows[i], "#");
+	(void)fputc('\n', out);
+	print_comment(out, "A filter that speaks the milter protocol; one such "
+			   "block each, in the order in which they see the "
+			   "mail. Only socket has to be given.");
+	(void)fputs("#milter rspamd {\n", out);
+	for (size_t i = 0; i < conf_milter_settings.count; i++)
+		print_sample_setting(out, &conf_milter_settings.rows[i],
+				     "#    ");
+	(void)fputs("#}\n", out);
 }

@@ -30,6 +30,7 @@ struct scanner {
 	unsigned last_line, before_line;
 	bool before_is_value; /* what stands there followed a "=" */
 	size_t room;          /* for statements */
+	size_t block;         /* scan_statement.block */
 	bool failed;
 };
 
@@ -40,8 +41,8 @@ static bool fail(struct scanner *s, unsigned line, const char *what)
 	return false;
 }
 
-static void add_statement(struct scanner *s, struct slice name, unsigned line,
-			  bool is_block)
+static void add_statement(struct scanner *s,
+			  const struct scan_statement *statement)
 {
 	if (s->scan->count == s->room) {
 		struct scan_statement *old = s->scan->statements;
@@ -53,9 +54,8 @@ static void add_statement(struct scanner *s, struct slice name, unsigned line,
 			memcpy(s->scan->statements, old,
 			       s->scan->count * sizeof(*old));
 	}
-	s->scan->statements[s->scan->count++] = (struct scan_statement){
-		.name = name, .line = line, .is_block = is_block
-	};
+	s->scan->statements[s->scan->count] = *statement;
+	s->scan->statements[s->scan->count++].block = s->block;
 }
 
 static void push_token(struct scanner *s, enum token token, struct slice word)
@@ -163,17 +163,31 @@ static bool skip_word(struct scanner *s)
 
 /* --- braces ----------------------------------------------------------------------- */
 
+/* Outside of all blocks, or right within one that we know of. */
+static bool is_statement_place(const struct scanner *s)
+{
+	return s->depth == 0 || (s->depth == 1 && s->block != 0);
+}
+
 /* NAME { or NAME TITLE { */
 static void open_block(struct scanner *s)
 {
-	bool has_title = s->before == TOKEN_WORD && !s->before_is_value;
+	bool has_title = s->before == TOKEN_WORD && !s->before_is_value &&
+			 (s->last == TOKEN_WORD || s->last == TOKEN_STRING);
+	struct scan_statement found = { .name = s->last_word,
+					.line = s->last_line,
+					.is_block = true };
 
-	if (s->depth > 0)
+	if (has_title) {
+		found.name = s->before_word;
+		found.line = s->before_line;
+		found.title = s->last_word;
+	}
+	if (!has_title && s->last != TOKEN_WORD)
 		return;
-	if (has_title)
-		add_statement(s, s->before_word, s->before_line, true);
-	else if (s->last == TOKEN_WORD)
-		add_statement(s, s->last_word, s->last_line, true);
+	add_statement(s, &found);
+	if (s->depth == 0)
+		s->block = s->scan->count;
 }
 
 static bool open_brace(struct scanner *s)
@@ -182,7 +196,7 @@ static bool open_brace(struct scanner *s)
 
 	if (s->depth == DEPTH)
 		return fail(s, s->line, "too many braces in each other");
-	if (is_block)
+	if (is_block && is_statement_place(s))
 		open_block(s);
 	s->braces[s->depth++] =
 		(struct brace){ .line = s->line, .is_block = is_block };
@@ -194,6 +208,8 @@ static bool close_brace(struct scanner *s)
 	if (s->depth == 0)
 		return fail(s, s->line, "a \"}\" closes what was never opened");
 	s->depth--;
+	if (s->depth == 0)
+		s->block = 0;
 	return true;
 }
 
@@ -201,10 +217,12 @@ static bool close_brace(struct scanner *s)
 
 static bool scan_mark(struct scanner *s, char c)
 {
+	const struct scan_statement setting = { .name = s->last_word,
+						.line = s->last_line };
 	bool is_good = true;
 
-	if (c == '=' && s->depth == 0 && s->last == TOKEN_WORD)
-		add_statement(s, s->last_word, s->last_line, false);
+	if (c == '=' && s->last == TOKEN_WORD && is_statement_place(s))
+		add_statement(s, &setting);
 	if (c == '{')
 		is_good = open_brace(s);
 	else if (c == '}')

@@ -14,7 +14,9 @@
 struct scan_statement {
 	struct slice name; /* view of the text */
 	unsigned line;
-	bool is_block; /* NAME { } and not NAME = value */
+	bool is_block;      /* NAME { } and not NAME = value */
+	struct slice title; /* NAME TITLE { }: without its quotes; or empty */
+	size_t block; /* it stands in that statement, counted from 1; or 0 */
 };
 
 struct scan {
@@ -23,7 +25,7 @@ struct scan {
 	const char *file; /* for the messages */
 	struct arena *arena;
 	struct conf_errors *errors;
-	/* Found: outside of all blocks. */
+	/* Found: outside of all blocks, and right within one. */
 	struct scan_statement *statements;
 	size_t count;
 };

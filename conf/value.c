@@ -75,7 +75,7 @@ const char *value_write_seconds(uint64_t seconds, struct arena *arena)
 	return write_with_unit(seconds, second_units, arena);
 }
 
-static bool is_address(int family, struct slice text)
+bool value_is_address(int family, struct slice text)
 {
 	char address[INET6_ADDRSTRLEN];
 	struct in6_addr binary; /* the bigger of the two */
@@ -99,9 +99,11 @@ bool value_is_address_port(struct slice text)
 	    port == 0)
 		return false;
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		return is_address(AF_INET6,
-				  slice_tail(slice_head(host, host.n - 1), 1));
-	return is_address(AF_INET, host);
+		return value_is_address(
+			AF_INET6,
+
+			slice_tail(slice_head(host, host.n - 1), 1));
+	return value_is_address(AF_INET, host);
 }
 
 bool value_is_path(struct slice text)

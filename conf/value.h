@@ -15,6 +15,8 @@ bool value_seconds(struct slice text, uint64_t *ret_seconds);
 const char *value_write_octets(uint64_t octets, struct arena *arena);
 const char *value_write_seconds(uint64_t seconds, struct arena *arena);
 
+/* An address of that family, without brackets. */
+bool value_is_address(int family, struct slice text);
 /* "192.0.2.1:25" or "[2001:db8::1]:25": numeric, port 1 to 65535. */
 bool value_is_address_port(struct slice text);
 /* A path from the root, without control octets. */

@@ -37,7 +37,7 @@ static void send_setting(struct child *c, size_t i)
 
 	for (size_t k = 0; k < count; k++)
 		items[k] = slice_of(values[k]);
-	m.conf_setting.name = slice_of(conf_name(i));
+	m.conf_setting.name = slice_of(conf_settings.rows[i].name);
 	m.conf_setting.values = (struct slices){ items, count };
 	link_send(c->link, &m, -1);
 }
@@ -125,8 +125,8 @@ void generation_send(struct parent *p, struct child *c)
 
 	send_log_sink(c);
 	link_send(c->link, &begin, -1);
-	for (size_t i = 0; i < conf_count(); i++)
-		if (role_needs(c->role, conf_name(i)))
+	for (size_t i = 0; i < conf_settings.count; i++)
+		if (role_needs(c->role, conf_settings.rows[i].name))
 			send_setting(c, i);
 	if (c->role == ROLE_RECEIVE || c->role == ROLE_HOOK)
 		send_domains(c);
@@ -158,7 +158,7 @@ static void keep_fixed(const struct parent *p, struct conf *next,
 	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		size_t key = conf_find(fixed[i]), n;
+		size_t key = settings_find(&conf_settings, fixed[i]), n;
 		const char **was = conf_get(p->tree->conf, key, a, &n);
 		const char **is = conf_get(next, key, a, &n);
 

@@ -119,9 +119,10 @@ static void set_conf(struct role_self *self, const struct msg_conf_setting *m)
 	for (size_t i = 0; i < m->values.count; i++)
 		values[i] = arena_string(a, m->values.items[i]);
 	if (self->next_conf != NULL)
-		(void)conf_set(self->next_conf,
-			       conf_find(arena_string(a, m->name)), values,
-			       m->values.count, NULL, 0, errors);
+		(void)conf_set(
+			self->next_conf,
+			settings_find(&conf_settings, arena_string(a, m->name)),
+			values, m->values.count, NULL, 0, errors);
 }
 
 static void commit_conf(struct role_self *self)

@@ -53,7 +53,7 @@ static void check_round_trip(const struct conf *conf)
 	struct conf_errors *errors = conf_errors_new();
 	struct conf *copy = conf_new();
 
-	for (size_t i = 0; i < conf_count(); i++) {
+	for (size_t i = 0; i < conf_settings.count; i++) {
 		size_t count;
 		const char **values = conf_get(conf, i, a, &count);
 

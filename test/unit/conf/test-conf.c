@@ -105,8 +105,9 @@ static void test_set(void **state)
 	for (size_t i = 0; i < COUNT(settings); i++) {
 		struct conf *c = conf_new();
 		struct conf_errors *e = conf_errors_new();
-		bool is_set = conf_set(c, conf_find(settings[i].name),
-				       &settings[i].value, 1, "f", 7, e);
+		bool is_set = conf_set(
+			c, settings_find(&conf_settings, settings[i].name),
+			&settings[i].value, 1, "f", 7, e);
 
 		print_message("%s = %s\n", settings[i].name, settings[i].value);
 		assert_int_equal(is_set, settings[i].error == NULL);
@@ -126,14 +127,18 @@ static void test_counts(void **state)
 	struct conf_errors *e = conf_errors_new();
 
 	(void)state;
-	assert_true(conf_set(c, conf_find("listen_smtp"), two, 2, "f", 1, e));
+	assert_true(conf_set(c, settings_find(&conf_settings, "listen_smtp"),
+			     two, 2, "f", 1, e));
 	assert_int_equal(c->listen_smtp.count, 2);
 	assert_string_equal(c->listen_smtp.items[0], "127.0.0.1:1");
-	assert_true(conf_set(c, conf_find("listen_smtp"), two, 0, "f", 1, e));
+	assert_true(conf_set(c, settings_find(&conf_settings, "listen_smtp"),
+			     two, 0, "f", 1, e));
 	assert_int_equal(c->listen_smtp.count, 0);
-	assert_false(conf_set(c, conf_find("workers"), two, 2, "f", 1, e));
-	assert_false(conf_set(c, conf_find("workers"), two, 0, "f", 1, e));
-	assert_false(conf_set(c, conf_count(), two, 1, NULL, 0, e));
+	assert_false(conf_set(c, settings_find(&conf_settings, "workers"), two,
+			      2, "f", 1, e));
+	assert_false(conf_set(c, settings_find(&conf_settings, "workers"), two,
+			      0, "f", 1, e));
+	assert_false(conf_set(c, conf_settings.count, two, 1, NULL, 0, e));
 	assert_string_equal(conf_errors_line(e, 2), "there is no such setting");
 	conf_errors_free(&e);
 	conf_free(&c);
@@ -150,13 +155,15 @@ static void test_round_trip(void **state)
 	struct arena *a = arena_new(1 << 20);
 
 	(void)state;
-	assert_true(conf_set(from, conf_find("listen_submission"), three, 3,
-			     NULL, 0, e));
-	assert_true(conf_set(from, conf_find("queue_lifetime"), &hour, 1, NULL,
-			     0, e));
+	assert_true(conf_set(from,
+			     settings_find(&conf_settings, "listen_submission"),
+			     three, 3, NULL, 0, e));
+	assert_true(conf_set(from,
+			     settings_find(&conf_settings, "queue_lifetime"),
+			     &hour, 1, NULL, 0, e));
 	from->workers = 7;
 	from->in_session_delivery = false;
-	for (size_t i = 0; i < conf_count(); i++) {
+	for (size_t i = 0; i < conf_settings.count; i++) {
 		size_t count;
 		const char **values = conf_get(from, i, a, &count);
 
@@ -172,6 +179,61 @@ static void test_round_trip(void **state)
 	conf_errors_free(&e);
 	conf_free(&from);
 	conf_free(&to);
+}
+
+/* So do those of filters. */
+static void test_milter_round_trip(void **state)
+{
+	static const char *const macros[] = { "{a}=b=c", "j" };
+	static const char *const slow = "90s";
+	const struct check_place at = { .errors = conf_errors_new() };
+	struct conf *from = conf_new(), *to = conf_new();
+	struct conf_milter *m = conf_add_milter(from, S("Ab-1_"));
+	struct conf_milter *copy = conf_add_milter(to, S("x"));
+	struct conf_errors *e = at.errors;
+	struct arena *a = arena_new(1 << 20);
+
+	(void)state;
+	assert_true(conf_set_milter(
+		from, m, settings_find(&conf_milter_settings, "macros"), macros,
+		2, &at));
+	assert_true(conf_set_milter(
+		from, m,
+		settings_find(&conf_milter_settings, "connect_timeout"), &slow,
+		1, &at));
+	m->dry_run = true;
+	m->socket = "/x";
+	for (size_t i = 0; i < conf_milter_settings.count; i++) {
+		size_t count;
+		const char **values = conf_get_milter(m, i, a, &count);
+
+		assert_true(conf_set_milter(to, copy, i, values, count, &at));
+	}
+	assert_string_equal(copy->macros.items[0], "{a}=b=c");
+	assert_true(copy->connect_timeout == 90 && copy->dry_run);
+	assert_string_equal(copy->socket, "/x");
+	assert_string_equal(copy->name, "x");
+	arena_free(&a);
+	conf_errors_free(&e);
+	conf_free(&from);
+	conf_free(&to);
+}
+
+static void test_milter_names(void **state)
+{
+	struct conf *c = conf_new();
+	const struct conf_milter *m = conf_add_milter(c, S("Ab"));
+
+	(void)state;
+	assert_non_null(m);
+	assert_string_equal(m->name, "Ab");
+	assert_null(conf_add_milter(c, S("aB")));
+	assert_null(conf_add_milter(c, S("")));
+	assert_null(conf_add_milter(c, S("a.b")));
+	assert_ptr_equal(conf_milter_named(c, S("AB")), m);
+	assert_null(conf_milter_named(c, S("A")));
+	assert_int_equal(c->milter_count, 1);
+	conf_free(&c);
 }
 
 static const struct {
@@ -193,7 +255,8 @@ static void test_nearest(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
-		const char *nearest = conf_nearest(names[i].name);
+		const char *nearest =
+			settings_nearest(&conf_settings, names[i].name);
 
 		print_message("%s\n", names[i].name);
 		if (names[i].nearest == NULL)
@@ -201,8 +264,11 @@ static void test_nearest(void **state)
 		else
 			assert_string_equal(nearest, names[i].nearest);
 	}
-	assert_string_equal(conf_name(conf_find("log")), "log");
-	assert_int_equal(conf_find("nothing"), conf_count());
+	assert_string_equal(
+		conf_settings.rows[settings_find(&conf_settings, "log")].name,
+		"log");
+	assert_int_equal(settings_find(&conf_settings, "nothing"),
+			 conf_settings.count);
 }
 
 static char *printed(void (*print)(FILE *out))
@@ -222,12 +288,23 @@ static void test_pages(void **state)
 	char *sample = printed(conf_print_sample);
 
 	(void)state;
-	for (size_t i = 0; i < conf_count(); i++) {
+	for (size_t i = 0; i < conf_settings.count; i++) {
 		char want[128];
 
-		(void)snprintf(want, sizeof(want), "\n.BR %s \"", conf_name(i));
+		(void)snprintf(want, sizeof(want), "\n.BR %s \"",
+			       conf_settings.rows[i].name);
 		assert_non_null(strstr(man, want));
-		(void)snprintf(want, sizeof(want), "\n#%s = ", conf_name(i));
+		(void)snprintf(want, sizeof(want),
+			       "\n#%s = ", conf_settings.rows[i].name);
+		assert_non_null(strstr(sample, want));
+	}
+	for (size_t i = 0; i < conf_milter_settings.count; i++) {
+		const char *name = conf_milter_settings.rows[i].name;
+		char want[128];
+
+		(void)snprintf(want, sizeof(want), "\n.BR %s \"", name);
+		assert_non_null(strstr(man, want));
+		(void)snprintf(want, sizeof(want), "\n#    %s = ", name);
 		assert_non_null(strstr(sample, want));
 	}
 	free(man);
@@ -241,6 +318,8 @@ int main(void)
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_milter_round_trip),
+		cmocka_unit_test(test_milter_names),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_pages),
 	};

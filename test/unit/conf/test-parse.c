@@ -51,10 +51,73 @@ static const struct {
 	  "2: workers: 99 is too much; 0 to 64\n" },
 	{ "a setting given twice", "workers = 1\nlog = stderr\nworkers = 1\n",
 	  "3: workers: given a second time; line 1 has it already\n" },
-	{ "a block we do not know",
-	  "log = stderr\nmilter rspamd {\n a = 1\n}\n",
-	  "2: milter: there is no such block; settings are written NAME = "
+	{ "a block we do not know", "log = stderr\nroute rspamd {\n a = 1\n}\n",
+	  "2: route: there is no such block; settings are written NAME = "
 	  "VALUE\n" },
+	{ "a block that may be meant", "filter rspamd {\n a = 1\n}\n",
+	  "1: filter: there is no such block; did you mean milter?\n" },
+	{ "a block like a setting", "milter = rspamd\n",
+	  "1: milter: this is a block; write milter NAME { ... }\n" },
+	{ "a filter",
+	  "milter rspamd {\n\tsocket = inet:127.0.0.1:11332 # here\n}\n"
+	  "workers = 2\nmilter \"clam-av_2\" { socket = \"/run/clam\" "
+	  "dry_run = yes }\n",
+	  "" },
+	{ "the same setting in two filters and outside",
+	  "milter a { socket = /a listeners = smtp }\n"
+	  "milter b { socket = /b listeners = { smtp, local } }\n",
+	  "" },
+	{ "a filter without a socket",
+	  "log = stderr\nmilter a {\n dry_run = yes\n}\n",
+	  "2: milter a: it has no socket; write socket = /PATH or "
+	  "inet:HOST:PORT\n" },
+	{ "a filter without settings", "milter a { }\n",
+	  "1: milter a: it has no socket; write socket = /PATH or "
+	  "inet:HOST:PORT\n" },
+	{ "a filter without a name", "milter { socket = /a }\n",
+	  "1: milter: the block has no name; write milter NAME { ... }\n" },
+	{ "a filter with an impossible name",
+	  "milter \"a b\" { socket = /a }\n",
+	  "1: milter: \"a b\" is no name; letters, digits, _ and -, at most 32 "
+	  "of them\n" },
+	{ "a filter with too long a name",
+	  "milter abcdefghijklmnopqrstuvwxyz0123456 { socket = /a }\n",
+	  "1: milter: \"abcdefghijklmnopqrstuvwxyz0123456\" is no name; "
+	  "letters, digits, _ and -, at most 32 of them\n" },
+	{ "two filters of one name",
+	  "milter a { socket = /a }\n\nmilter A { socket = /b }\n",
+	  "3: milter: there is a second A; line 1 has one already\n" },
+	{ "a filter's setting given twice",
+	  "milter a {\n socket = /a\n socket = /b\n}\n",
+	  "3: socket: given a second time; line 2 has it already\n" },
+	{ "a filter's unknown setting and the nearest one",
+	  "milter a {\n socket = /a\n command_timout = 3s\n hostname = x\n}\n",
+	  "3: command_timout: there is no such setting; did you mean "
+	  "command_timeout?\n"
+	  "4: hostname: there is no such setting; culver.conf(5) lists "
+	  "all\n" },
+	{ "a filter's wrong values",
+	  "milter a {\n socket = inet:example.com\n on_failure = defer\n"
+	  " listeners = { smtp, smtps }\n protocol = 5\n header_index = no\n"
+	  " content_timeout = 9m\n macros = { \"{x}=1\", \"xy=1\" }\n}\n",
+	  "2: socket: \"inet:example.com\" has no port; 1 to 65535; write "
+	  "/PATH, unix:/PATH, inet:HOST:PORT or inet:PORT@HOST\n"
+	  "3: on_failure: \"defer\" is not known; tempfail, accept, reject or "
+	  "quarantine\n"
+	  "4: listeners: \"smtps\" is not known; smtp, submission or local\n"
+	  "7: content_timeout: 9m is too much; 1s to 8m\n"
+	  "8: macros: \"xy=1\" has no macro's name; write \"{name}=value\" or "
+	  "\"{name}\", a single letter without braces\n"
+	  "5: protocol: there is no version 5; 2, 3, 4 or 6\n"
+	  "6: header_index: \"no\" is not known; live or original\n" },
+	{ "a filter of nobody",
+	  "milter a {\n socket = /a\n only_authenticated = yes\n"
+	  " only_unauthenticated = yes\n}\n",
+	  "1: milter a: only_unauthenticated and only_authenticated leave "
+	  "nothing together; one of them\n" },
+	{ "a block in a block",
+	  "milter a {\n socket = /a\n milter b {\n socket = /b\n }\n}\n",
+	  "3: milter: blocks do not stand in blocks\n" },
 	{ "a block never closed", "workers = 1\n\nmilter {\n a = 1\n",
 	  "3: a block is opened here and never closed\n" },
 	{ "a list never closed", "listen_smtp = { 127.0.0.1:1,\n\n",
@@ -107,7 +170,7 @@ static void write_file(const char *text)
 
 static void check_errors(const struct conf_errors *e, const char *want)
 {
-	char got[4096] = "";
+	char got[8192] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < conf_errors_lines(e); i++) {
@@ -155,6 +218,58 @@ static void test_values(void **state)
 	assert_false(c->in_session_delivery);
 	assert_string_equal(c->recipient_delimiter, "");
 	assert_true(c->session_timeout == 10);
+	conf_errors_free(&e);
+	conf_free(&c);
+}
+
+static void test_milters(void **state)
+{
+	struct conf *c = conf_new();
+	struct conf_errors *e = conf_errors_new();
+
+	(void)state;
+	write_file("milter b { socket = /b macros = { \"{x}=1, 2\", j } }\n"
+		   "milter \"A\" {\n"
+		   " socket = \"inet:8891@localhost\"\n"
+		   " listeners = { smtp, \"local\" }\n"
+		   " connect_timeout = 2m\n"
+		   " only_authenticated = yes\n"
+		   " protocol = 4\n"
+		   "}\n");
+	assert_true(conf_parse_file(c, path, e));
+	assert_int_equal(c->milter_count, 2);
+	assert_string_equal(c->milters[0].name, "b");
+	assert_string_equal(c->milters[0].socket, "/b");
+	assert_string_equal(c->milters[0].on_failure, "tempfail");
+	assert_int_equal(c->milters[0].listeners.count, 3);
+	assert_int_equal(c->milters[0].macros.count, 2);
+	assert_string_equal(c->milters[0].macros.items[0], "{x}=1, 2");
+	assert_string_equal(c->milters[1].name, "A");
+	assert_string_equal(c->milters[1].socket, "inet:8891@localhost");
+	assert_int_equal(c->milters[1].listeners.count, 2);
+	assert_string_equal(c->milters[1].listeners.items[1], "local");
+	assert_true(c->milters[1].connect_timeout == 120);
+	assert_true(c->milters[1].only_authenticated);
+	assert_false(c->milters[0].only_authenticated);
+	assert_true(c->milters[1].protocol == 4);
+	conf_errors_free(&e);
+	conf_free(&c);
+}
+
+static void test_many_milters(void **state)
+{
+	struct conf *c = conf_new();
+	struct conf_errors *e = conf_errors_new();
+	char text[4096];
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i <= CONF_MILTERS_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "milter m%d { socket = /m }\n", i);
+	write_file(text);
+	assert_false(conf_parse_file(c, path, e));
+	check_errors(e, "33: milter: that is one too many; at most 32\n");
 	conf_errors_free(&e);
 	conf_free(&c);
 }
@@ -255,6 +370,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_milters),
+		cmocka_unit_test(test_many_milters),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_overrides),
