@@ -30,10 +30,12 @@ struct deliver {
 
 /* --- Dovecot --------------------------------------------------------------------- */
 
-static void on_socket(int fd, int error, struct slice where, void *arg)
+static void on_socket(int fd, int error, bool has_more, struct slice where,
+		      void *arg)
 {
 	struct deliver *d = arg;
 
+	(void)has_more;
 	if (fd < 0 && !d->is_unreachable)
 		LOG(LOG_WARNING, NULL, "cannot connect to Dovecot's LMTP",
 		    log_text("socket", where),
@@ -46,7 +48,7 @@ static void want_socket(void *arg)
 {
 	struct deliver *d = arg;
 
-	role_want_socket(d->self, SOCKET_LMTP, on_socket, d);
+	role_want_socket(d->self, SOCKET_LMTP, S(""), 0, on_socket, d);
 }
 
 static void tell_features(const struct deliver *d, struct link *receive)

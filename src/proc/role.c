@@ -109,20 +109,48 @@ static void add_peer(struct role_self *self, struct message *m)
 
 /* --- configuration ------------------------------------------------------------- */
 
+static const char **strings(const struct slices *values, struct arena *a)
+{
+	const char **strings =
+		arena_array(a, values->count + 1, sizeof(*strings));
+
+	for (size_t i = 0; i < values->count; i++)
+		strings[i] = arena_string(a, values->items[i]);
+	return strings;
+}
+
 static void set_conf(struct role_self *self, const struct msg_conf_setting *m)
 {
 	AUTO(arena_free) struct arena *a = arena_new(WIRE_OCTETS);
 	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
-	const char **values =
-		arena_array(a, m->values.count + 1, sizeof(*values));
+	const char **values = strings(&m->values, a);
 
-	for (size_t i = 0; i < m->values.count; i++)
-		values[i] = arena_string(a, m->values.items[i]);
 	if (self->next_conf != NULL)
 		(void)conf_set(
 			self->next_conf,
 			settings_find(&conf_settings, arena_string(a, m->name)),
 			values, m->values.count, NULL, 0, errors);
+}
+
+static void set_milter(struct role_self *self, const struct msg_conf_milter *m)
+{
+	AUTO(arena_free) struct arena *a = arena_new(WIRE_OCTETS);
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+	const struct check_place at = { .errors = errors };
+	const char **values = strings(&m->values, a);
+	const char *name = arena_string(a, m->name);
+	struct conf_milter *milter;
+
+	if (self->next_conf == NULL)
+		return;
+	milter = conf_milter_named(self->next_conf, m->milter);
+	if (milter == NULL)
+		milter = conf_add_milter(self->next_conf, m->milter);
+	if (milter != NULL)
+		(void)conf_set_milter(
+			self->next_conf, milter,
+			settings_find(&conf_milter_settings, name), values,
+			m->values.count, &at);
 }
 
 static void commit_conf(struct role_self *self)
@@ -151,8 +179,10 @@ static void conf_part(struct role_self *self, struct message *m)
 
 /* --- sockets ------------------------------------------------------------------- */
 
+/* NOLINTNEXTLINE(readability-function-size): what, and whom to tell */
 void role_want_socket(struct role_self *self, enum socket_kind kind,
-		      role_on_socket *done, void *arg)
+		      struct slice name, unsigned attempt, role_on_socket *done,
+		      void *arg)
 {
 	struct socket_request *r = mem_new(sizeof(*r));
 	struct message m = { .type = MESSAGE_SOCKET_WANTED };
@@ -161,8 +191,9 @@ void role_want_socket(struct role_self *self, enum socket_kind kind,
 	r->done = done;
 	r->arg = arg;
 	TAILQ_INSERT_TAIL(&self->socket_requests, r, entry);
-	m.socket_wanted =
-		(struct msg_socket_wanted){ .id = r->id, .kind = kind };
+	m.socket_wanted = (struct msg_socket_wanted){
+		.id = r->id, .kind = kind, .name = name, .attempt = attempt
+	};
 	link_send(self->parent, &m, -1);
 }
 
@@ -191,7 +222,8 @@ static void give_socket(struct role_self *self, struct message *m)
 	TAILQ_REMOVE(&self->socket_requests, r, entry);
 	if (error == 0 && m->fd < 0)
 		error = -EMFILE; /* it got lost on the way: link.h */
-	r->done(message_take_fd(m), error, m->socket.where, r->arg);
+	r->done(message_take_fd(m), error, m->socket.has_more, m->socket.where,
+		r->arg);
 	mem_free(&r);
 }
 
@@ -230,6 +262,9 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 		break;
 	case MESSAGE_CONF_SETTING:
 		set_conf(self, &m->conf_setting);
+		break;
+	case MESSAGE_CONF_MILTER:
+		set_milter(self, &m->conf_milter);
 		break;
 	case MESSAGE_CONF_BEGIN:
 	case MESSAGE_CONF_DOMAIN:

@@ -66,12 +66,18 @@ size_t role_peers(const struct role_self *self, enum role role,
 		  struct link *ret_links[ROLE_INDEX_MAX]);
 
 /*
- * Asks the parent for a connected socket; done is called later, never at
- * once, with a descriptor it then owns, or -1 and a negative errno.
+ * Asks the parent for a connected socket (TCP may still be connecting); done
+ * is called later, never at once, with a descriptor it then owns, or -1 and a
+ * negative errno: -EAGAIN means that a unix socket's backlog is full. name:
+ * of the filter, for SOCKET_MILTER; else empty. has_more: there is another
+ * address, for attempt + 1; the first attempt is 0. where: for the log.
  */
-typedef void role_on_socket(int fd, int error, struct slice where, void *arg);
+typedef void role_on_socket(int fd, int error, bool has_more,
+			    struct slice where, void *arg);
+/* NOLINTNEXTLINE(readability-function-size): what, and whom to tell */
 void role_want_socket(struct role_self *self, enum socket_kind kind,
-		      role_on_socket *done, void *arg);
+		      struct slice name, unsigned attempt, role_on_socket *done,
+		      void *arg);
 /* Forgets every request with this arg. */
 void role_forget_socket(struct role_self *self, void *arg);
 

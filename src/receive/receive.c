@@ -58,10 +58,12 @@ static void log_socket(struct dovecot_socket *d, int error, struct slice where)
 		    log_string("error", strerrordesc_np(-error)));
 }
 
-static void on_socket(int fd, int error, struct slice where, void *arg)
+static void on_socket(int fd, int error, bool has_more, struct slice where,
+		      void *arg)
 {
 	struct dovecot_socket *d = arg;
 
+	(void)has_more;
 	log_socket(d, error, where);
 	if (d->kind == SOCKET_AUTH_CLIENT)
 		login_client_connected(d->receive->server.logins, fd, error);
@@ -94,7 +96,7 @@ static void want_socket(void *arg)
 {
 	struct dovecot_socket *d = arg;
 
-	role_want_socket(d->receive->self, d->kind, on_socket, d);
+	role_want_socket(d->receive->self, d->kind, S(""), 0, on_socket, d);
 }
 
 /* What messages before start() need already. */
