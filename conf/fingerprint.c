@@ -87,12 +87,15 @@ uint64_t tree_fingerprint(const char *dir)
 							 "privkey.pem", NULL };
 	AUTO(fd_close)
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint64_t parts[3];
+	uint64_t parts[6];
 
 	if (fd < 0)
 		return 0;
 	parts[0] = hash_file(fd, "culver.conf");
 	parts[1] = hash_directory(fd, "domains", domain_files);
 	parts[2] = hash_directory(fd, "certs", certificate_files);
+	parts[3] = hash_file(fd, "hooks");
+	parts[4] = hash_file(fd, "hooks/post-data");
+	parts[5] = hash_file(fd, "hooks/alias-resolve");
 	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
 }

@@ -304,6 +304,43 @@ static void load_certificates(struct loader *l)
 	to->tree.certificates = to->certificates;
 }
 
+/* --- hooks/ ------------------------------------------------------------------------ */
+
+/* Whether there is such a program. What stands there but cannot be run counts:
+ * mail waits for it, and does not pass without it. */
+static bool has_hook(const struct loader *l, const char *name,
+		     const char *consequence)
+{
+	const char *path = path_of(l, "hooks", name, "");
+	struct stat st;
+
+	if (lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return false;
+	if (stat(path, &st) != 0)
+		conf_errors_warn(l->errors, path, 0, NULL,
+				 "cannot be run: %s; %s", strerror(errno),
+				 consequence);
+	else if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+		conf_errors_warn(l->errors, path, 0, NULL,
+				 "cannot be run: it is no executable file; %s",
+				 consequence);
+	return true;
+}
+
+static void load_hooks(struct loader *l)
+{
+	struct loaded *to = l->to;
+	char *path = realpath(l->dir, NULL);
+
+	to->tree.directory =
+		arena_string(to->arena, slice_of(path != NULL ? path : l->dir));
+	free(path); /* realpath(3) gave it */
+	to->tree.has_post_data =
+		has_hook(l, "post-data", "all mail is answered with 451");
+	to->tree.has_alias_resolve = has_hook(
+		l, "alias-resolve", "recipients are answered with 451");
+}
+
 /* --- the whole ---------------------------------------------------------------------- */
 
 struct tree *tree_load(const char *dir, const char *const *overrides,
@@ -322,6 +359,7 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 		(void)conf_parse_override(to->tree.conf, overrides[i], errors);
 	load_domains(&l);
 	load_certificates(&l);
+	load_hooks(&l);
 	if (conf_errors_count(errors) > before)
 		return NULL;
 	conf_complete(to->tree.conf);

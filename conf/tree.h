@@ -1,6 +1,7 @@
 /*
  * The configuration directory: culver.conf, domains/NAME/aliases,
- * certs/NAME/{fullchain,privkey}.pem. Read whole or not at all.
+ * certs/NAME/{fullchain,privkey}.pem, hooks/{post-data,alias-resolve}. Read
+ * whole or not at all.
  */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
@@ -26,6 +27,8 @@ struct tree {
 	size_t domain_count;
 	const struct tree_certificate *certificates; /* sorted by name */
 	size_t certificate_count;
+	const char *directory;                 /* its path from the root */
+	bool has_post_data, has_alias_resolve; /* there, if broken */
 };
 
 /*
@@ -34,7 +37,8 @@ struct tree {
  * added to errors; returns NULL when there was one. A certificate directory
  * without both files is a warning; a pair that does not fit or does not parse,
  * a key readable by others (warning), an expired certificate (warning) are
- * said. No usable certificate at all is a warning that names the consequence.
+ * said. No usable certificate at all is a warning that names the consequence,
+ * and so is a hook that cannot be run.
  */
 struct tree *tree_load(const char *dir, const char *const *overrides,
 		       size_t count, struct conf_errors *errors);

@@ -27,18 +27,63 @@ static bool role_needs(enum role role, const char *name)
 
 /* --- sending ----------------------------------------------------------------------- */
 
+static struct slices slices_of(const char **values, size_t count,
+			       struct arena *a)
+{
+	struct slice *items = arena_array(a, count + 1, sizeof(*items));
+
+	for (size_t i = 0; i < count; i++)
+		items[i] = slice_of(values[i]);
+	return (struct slices){ items, count };
+}
+
 static void send_setting(struct child *c, size_t i)
 {
 	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
 	struct message m = { .type = MESSAGE_CONF_SETTING };
 	size_t count;
 	const char **values = conf_get(c->parent->tree->conf, i, a, &count);
-	struct slice *items = arena_array(a, count + 1, sizeof(*items));
 
-	for (size_t k = 0; k < count; k++)
-		items[k] = slice_of(values[k]);
 	m.conf_setting.name = slice_of(conf_settings.rows[i].name);
-	m.conf_setting.values = (struct slices){ items, count };
+	m.conf_setting.values = slices_of(values, count, a);
+	link_send(c->link, &m, -1);
+}
+
+static void send_milter(struct child *c, const struct conf_milter *milter)
+{
+	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < conf_milter_settings.count; i++) {
+		struct message m = { .type = MESSAGE_CONF_MILTER };
+		const char *name = conf_milter_settings.rows[i].name;
+		size_t count;
+		const char **values = conf_get_milter(milter, i, a, &count);
+
+		if (strcmp(name, "socket") == 0) /* connected to here */
+			continue;
+		m.conf_milter.milter = slice_of(milter->name);
+		m.conf_milter.name = slice_of(name);
+		m.conf_milter.values = slices_of(values, count, a);
+		link_send(c->link, &m, -1);
+	}
+}
+
+static void send_milters(struct child *c)
+{
+	const struct conf *conf = c->parent->tree->conf;
+
+	for (size_t i = 0; i < conf->milter_count; i++)
+		send_milter(c, &conf->milters[i]);
+}
+
+static void send_hooks(struct child *c)
+{
+	const struct tree *t = c->parent->tree;
+	struct message m = { .type = MESSAGE_CONF_HOOKS };
+
+	m.conf_hooks.directory = slice_of(t->directory);
+	m.conf_hooks.has_post_data = t->has_post_data;
+	m.conf_hooks.has_alias_resolve = t->has_alias_resolve;
 	link_send(c->link, &m, -1);
 }
 
@@ -128,10 +173,14 @@ void generation_send(struct parent *p, struct child *c)
 	for (size_t i = 0; i < conf_settings.count; i++)
 		if (role_needs(c->role, conf_settings.rows[i].name))
 			send_setting(c, i);
-	if (c->role == ROLE_RECEIVE || c->role == ROLE_HOOK)
+	if (c->role == ROLE_RECEIVE || c->role == ROLE_HOOK) {
+		send_hooks(c);
 		send_domains(c);
-	if (c->role == ROLE_RECEIVE)
+	}
+	if (c->role == ROLE_RECEIVE) {
+		send_milters(c);
 		send_certificates(c);
+	}
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);

@@ -214,7 +214,6 @@ static void test_errors_everywhere(void **state)
 		"workers?\n"
 		"domains/a b: the directory's name is no domain; write it like "
 		"example.com\n"
-		"domains/x.org/aliases:2: pipes to commands are not there yet\n"
 		"domains/x.org/aliases:3: no \":\"; write USER: TARGET, "
 		"TARGET\n"
 		"domains/x.org/aliases: the domain x.org is also in "
@@ -303,6 +302,33 @@ static void test_too_big(void **state)
 	refuse("domains/x.org/aliases: cannot be read: File too large\n" NO_CERTIFICATE);
 }
 
+static void test_hooks(void **state)
+{
+	struct tree *t;
+
+	(void)state;
+	make("domains");
+	make("domains/x.org");
+	make("hooks");
+	put("hooks/post-data", "#!/bin/true\n");
+	(void)chmod(at("hooks/post-data"), 0755);
+	t = load(NO_CERTIFICATE);
+	assert_true(t->has_post_data);
+	assert_false(t->has_alias_resolve);
+	assert_string_equal(t->directory, root);
+	tree_free(&t);
+	(void)chmod(at("hooks/post-data"), 0644);
+	assert_int_equal(symlink("/nonexistent", at("hooks/alias-resolve")), 0);
+	t = load(NO_CERTIFICATE
+		 "hooks/post-data: cannot be run: it is no executable file; "
+		 "all mail is answered with 451\n"
+		 "hooks/alias-resolve: cannot be run: No such file or "
+		 "directory; recipients are answered with 451\n");
+	assert_true(t->has_post_data);
+	assert_true(t->has_alias_resolve);
+	tree_free(&t);
+}
+
 /* --- the fingerprint ------------------------------------------------------------------ */
 
 static uint64_t last;
@@ -326,6 +352,12 @@ static void test_fingerprint(void **state)
 	assert_changed("a new culver.conf");
 	put("culver.conf", "workers = 1\n");
 	assert_changed("another culver.conf");
+	make("hooks");
+	assert_changed("hooks/");
+	put("hooks/post-data", "");
+	assert_changed("a hook");
+	(void)chmod(at("hooks/post-data"), 0700);
+	assert_changed("an executable hook");
 	make("domains");
 	make("domains/x.org");
 	assert_changed("a new domain");
@@ -360,7 +392,8 @@ int main(void)
 		TEST(test_nothing),           TEST(test_all),
 		TEST(test_errors_everywhere), TEST(test_certificates),
 		TEST(test_wrong_key),         TEST(test_strange_files),
-		TEST(test_too_big),           TEST(test_fingerprint),
+		TEST(test_too_big),           TEST(test_hooks),
+		TEST(test_fingerprint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
