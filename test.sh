@@ -111,9 +111,10 @@ run_system() {
 	local counts results=$build/system.xml
 	say "System tests"
 	rm -f "$results"
-	# They wait more than they compute: more of them than cores.
+	# They wait more than they compute: more of them than cores. A group
+	# shares something that is slow to start.
 	BUILD_DIR=$build /usr/bin/python3 -m pytest -q -rfEs \
-		-p no:cacheprovider -n $((jobs + 2)) \
+		-p no:cacheprovider -n $((jobs + 2)) --dist loadgroup \
 		--junitxml="$results" test/system
 	counts=$(/usr/bin/python3 - "$results" <<'EOF'
 import sys
