@@ -12,17 +12,22 @@
 
 struct milter_conn;
 
-/* Called from the event loop only. The callee may free the connection. */
+/* Called from the event loop only. The callee may free the connection; what it
+ * was given lives until it returns all the same. */
 struct milter_conn_calls {
 	/* The negotiation is done: milter_conn_options(). */
 	void (*on_ready)(void *arg);
-	/* A reply; never PROGRESS, which only sets the timer anew. */
+	/* A reply; never PROGRESS, which only sets the timer anew. A verdict
+	 * (milter_code_is_verdict) settles one that is owed. QUARANTINE may
+	 * come while none is owed: filters that do not answer every event may
+	 * say it at one of those. */
 	void (*on_reply)(const struct milter_reply *reply, void *arg);
 	/* Less than MILTER_CONN_LOW is unsent; called once after
-	 * milter_conn_unsent() was more than that. */
+	 * milter_conn_unsent() was more than that behind a flush. */
 	void (*on_room)(void *arg);
 	/* The end: closed by the filter, a time-out, a broken rule. While no
-	 * reply is owed the end is quiet: the filter was restarted. */
+	 * reply is owed a filter that closes ends quietly: it was restarted.
+	 * Whether it owed us more than a reply the owner knows. */
 	void (*on_end)(bool is_quiet, struct slice problem, void *arg);
 };
 
@@ -34,14 +39,16 @@ struct milter_conn_config {
 	struct milter_options offer;
 };
 
-/* Takes fd over, a TCP socket may still be connecting: TCP_NODELAY is set, and
- * TCP_QUICKACK before each read while replies are owed, since libmilter writes
- * each packet of an answer alone. calls is static. */
+/* Takes fd over and begins once it is connected, which a TCP socket need not be
+ * yet. TCP_NODELAY is set, and TCP_QUICKACK before each read while replies are
+ * owed, since libmilter writes each packet of an answer alone. Nothing is
+ * called before the event loop runs, and nothing may be written before
+ * on_ready. calls is static. */
 struct milter_conn *milter_conn_new(struct event_base *base, int fd,
 				    const struct milter_conn_config *config,
 				    const struct milter_conn_calls *calls,
 				    void *arg);
-/* At once, without a word. */
+/* At once, without a word. NULL is fine. */
 void milter_conn_free(struct milter_conn **conn);
 /* Sends what is waiting, ABORT if told so, and QUIT, as far as the socket
  * takes it without waiting, and closes. */
