@@ -36,10 +36,15 @@ static struct slice without(struct slice local, const char *drop_characters,
 static void add(struct candidates *c, enum candidate_kind kind,
 		struct slice local, struct slice whole)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->items[i].kind == kind &&
-		    slice_equal(c->items[i].local, local))
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->items[i].kind != kind ||
+		    !slice_equal(c->items[i].local, local))
+			continue;
+		if (kind == CANDIDATE_MAILBOX ||
+		    slice_equal(c->items[i].whole, whole))
 			return;
+		kind = CANDIDATE_ANSWER;
+	}
 	if (local.n > 0)
 		c->items[c->count++] = (struct candidate){ kind, local, whole };
 }
@@ -65,13 +70,13 @@ int candidates_find(struct slice local, const char *delimiters,
 	plain = without(user, drop_characters, arena);
 	add(&c, CANDIDATE_MAILBOX, c.folded, c.folded);
 	add(&c, CANDIDATE_ALIAS, without(c.folded, drop_characters, arena),
-	    S(""));
+	    c.folded);
 	add(&c, CANDIDATE_MAILBOX, user,
 	    arena_join(arena, (const struct slice[]){ user, detail }, 2));
 	add(&c, CANDIDATE_MAILBOX, plain,
 	    arena_join(arena, (const struct slice[]){ plain, detail }, 2));
-	add(&c, CANDIDATE_ALIAS, plain, S(""));
-	add(&c, CANDIDATE_CATCH_ALL, S("*"), S(""));
+	add(&c, CANDIDATE_ALIAS, plain, plain);
+	add(&c, CANDIDATE_CATCH_ALL, S("*"), S("*"));
 	*ret_candidates = c;
 	return 0;
 }

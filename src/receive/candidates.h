@@ -9,13 +9,21 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
-enum candidate_kind { CANDIDATE_MAILBOX, CANDIDATE_ALIAS, CANDIDATE_CATCH_ALL };
+enum candidate_kind {
+	CANDIDATE_MAILBOX,
+	CANDIDATE_ALIAS,
+	CANDIDATE_ANSWER, /* an alias that the file has no second time: only
+	                     hooks/alias-resolve is asked, for whole */
+	CANDIDATE_CATCH_ALL,
+};
 
 struct candidate {
 	enum candidate_kind kind;
 	struct slice local; /* what to look for */
 	struct slice whole; /* of a mailbox: what Dovecot is given, with the
-	                       detail as it was written (it may name a folder) */
+	                       detail as it was written (it may name a folder);
+	                       else what hooks/alias-resolve is asked for, at
+	                       first with drop characters */
 };
 
 enum { CANDIDATES_MAX = 6 };

@@ -292,7 +292,7 @@ static void start(struct role_self *self, void *arg)
 	r->users = userdb_client_new(s->base, want_socket, &r->users_socket);
 	login_client_on_event(s->logins, on_dovecot, &r->logins_socket);
 	userdb_client_on_event(r->users, on_dovecot, &r->users_socket);
-	s->resolver = resolver_new(s->base, r->users);
+	s->resolver = resolver_new(s->base, r->users, s->hooks);
 	r->questions = questions_new(self, s->resolver);
 	use(r, role_conf(self));
 	clients_start(r->clients);

@@ -1,5 +1,5 @@
-/* Shared by resolve.c (who asks, when, who is told) and resolve_walk.c (the
- * way from an address to its targets). */
+/* Shared by resolve.c (who asks, when, who is told), resolve_walk.c (the way
+ * from an address to its targets) and resolve_alias.c (where aliases lead). */
 #ifndef RECEIVE_RESOLVE_PRIVATE_H
 #define RECEIVE_RESOLVE_PRIVATE_H
 
@@ -14,11 +14,12 @@ TAILQ_HEAD(resolution_list, resolution);
 struct resolver {
 	struct event *ready_event;
 	struct userdb_client *users;
+	struct hooks *hooks; /* may be NULL */
 	const struct conf *conf;
 	const struct domains *domains;
 	struct user_cache *cache;
 	struct resolution_list ready;   /* run when the loop comes by */
-	struct resolution_list waiting; /* for Dovecot */
+	struct resolution_list waiting; /* for Dovecot, or `hook` */
 };
 
 /* An address of ours on its way to targets. */
@@ -26,7 +27,8 @@ struct place {
 	struct address address;
 	struct slice key; /* canonical, for comparing */
 	struct candidates candidates;
-	size_t next; /* candidate */
+	size_t next;               /* candidate */
+	const struct alias *alias; /* while alias-resolve is asked, too */
 	unsigned depth;
 	STAILQ_ENTRY(place) entry;
 };
@@ -38,6 +40,7 @@ struct resolution {
 	struct resolution_list *list; /* where entry is */
 	struct resolver *resolver;
 	struct userdb_lookup *lookup;
+	struct hook_call *call;
 	resolve_on_answer *on_answer;
 	void *arg;
 	struct address asked; /* its octets follow the struct */
@@ -50,18 +53,47 @@ struct resolution {
 	struct target_set targets;
 	struct slice *steps;
 	size_t step_count;
+	size_t answered; /* octets that alias-resolve has said */
 	bool is_done;
 	struct resolve_answer answer;
 };
 
 /*
- * Takes the way up, and goes on until Dovecot is asked (lookup is set) or the
- * answer is there (is_done). Dovecot's answer comes to resolution_run().
+ * Takes the way up, and goes on until somebody is asked (lookup or call is
+ * set) or the answer is there (is_done). Who was asked goes on with
+ * resolution_run().
  */
 void resolve_walk_begin(struct resolution *r);
 void resolve_walk(struct resolution *r);
 
 /* Walks on, and ends a resolution that is done. */
 void resolution_run(struct resolution *r);
+
+/* --- the parts of the way --------------------------------------------------- */
+
+#define RESOLVE_JOIN(r, ...)                                                   \
+	arena_join((r)->arena, (const struct slice[]){ __VA_ARGS__ },          \
+		   sizeof((const struct slice[]){ __VA_ARGS__ }) /             \
+			   sizeof(struct slice))
+/* A step in words, for those who want to see them. */
+#define RESOLVE_STEP(r, ...)                                                   \
+	do {                                                                   \
+		if ((r)->with_steps)                                           \
+			resolve_add_step((r), RESOLVE_JOIN((r), __VA_ARGS__)); \
+	} while (0)
+
+void resolve_add_step(struct resolution *r, struct slice words);
+/* The answer is there; problem is empty for targets. */
+void resolve_finish(struct resolution *r, enum resolve_result result,
+		    struct slice problem);
+/* Takes up an address of ours; from: whose alias leads to it, or NULL. */
+void resolve_add_place(struct resolution *r, const struct address *address,
+		       const struct place *from);
+/* Returns false, and is done, when they are too many. */
+bool resolve_add_target(struct resolution *r, struct target target);
+
+/* Looks for the candidate place->next, an alias; follows it, or makes the next
+ * one place->next, or asks `hook` first. place is the first. */
+void resolve_try_alias(struct resolution *r, struct place *place);
 
 #endif

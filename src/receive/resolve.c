@@ -86,6 +86,8 @@ static void stop(struct resolution *r)
 {
 	if (r->lookup != NULL)
 		userdb_cancel(&r->lookup);
+	if (r->call != NULL)
+		hook_call_cancel(&r->call);
 }
 
 void resolve_cancel(struct resolution **resolution)
@@ -100,11 +102,12 @@ void resolve_cancel(struct resolution **resolution)
 }
 
 struct resolver *resolver_new(struct event_base *base,
-			      struct userdb_client *users)
+			      struct userdb_client *users, struct hooks *hooks)
 {
 	struct resolver *resolver = mem_new(sizeof(*resolver));
 
 	resolver->users = users;
+	resolver->hooks = hooks;
 	resolver->cache = user_cache_new();
 	resolver->ready_event = event_new(base, -1, 0, on_ready, resolver);
 	TAILQ_INIT(&resolver->ready);

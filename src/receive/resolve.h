@@ -4,8 +4,10 @@
  * the same without detail and drop characters, catch-all. A catch-all never
  * shadows a mailbox; an alias is followed to depth 10 and 1,000 results,
  * cycles end it; one whose local target does not exist is no such user.
- * `user+detail` reaches Dovecot whole. Bare <postmaster>
- * is postmaster of hostname's domain if that is local, else of the first domain.
+ * Wherever an alias is looked for, hooks/alias-resolve is asked, too, if there
+ * is one, and what it answers is added. An alias that runs a command exists
+ * without Dovecot. `user+detail` reaches Dovecot whole. Bare <postmaster> is
+ * postmaster of hostname's domain if that is local, else of the first domain.
  */
 #ifndef RECEIVE_RESOLVE_H
 #define RECEIVE_RESOLVE_H
@@ -14,6 +16,7 @@
 #include "conf/aliases.h"
 #include "conf/conf.h"
 #include "proc/message.h"
+#include "receive/hooks.h"
 #include "smtp/address.h"
 
 #include <event2/event.h>
@@ -36,10 +39,10 @@ struct slice domains_first(const struct domains *domains);
 struct resolver;
 struct resolution;
 
-/* users outlives the resolver; conf and domains too, or they are replaced
- * first. */
+/* users and hooks, which may be NULL, outlive the resolver; conf and domains
+ * too, or they are replaced first. */
 struct resolver *resolver_new(struct event_base *base,
-			      struct userdb_client *users);
+			      struct userdb_client *users, struct hooks *hooks);
 /* All resolutions have ended or were cancelled before. */
 void resolver_free(struct resolver **resolver);
 /* Call it before the first resolution and on each reload: what was remembered

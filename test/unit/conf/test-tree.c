@@ -202,7 +202,7 @@ static void test_errors_everywhere(void **state)
 	make("domains/a b");
 	make("domains/x.org");
 	make("domains/X.ORG");
-	put("domains/x.org/aliases", "a: b\na: |x\nnothing\n");
+	put("domains/x.org/aliases", "a: b\na: |\nnothing\n");
 	make("certs");
 	make("certs/one");
 	put("certs/one/fullchain.pem", "x");
@@ -214,6 +214,8 @@ static void test_errors_everywhere(void **state)
 		"workers?\n"
 		"domains/a b: the directory's name is no domain; write it like "
 		"example.com\n"
+		"domains/x.org/aliases:2: no command after the \"|\"; write USER: "
+		"| COMMAND ARGUMENTS\n"
 		"domains/x.org/aliases:3: no \":\"; write USER: TARGET, "
 		"TARGET\n"
 		"domains/x.org/aliases: the domain x.org is also in "

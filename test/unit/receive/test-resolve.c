@@ -85,6 +85,92 @@ void userdb_cancel(struct userdb_lookup **lookup)
 	*lookup = NULL;
 }
 
+/* --- hooks/alias-resolve, as the tests know it -------------------------------- */
+
+struct hook_call {
+	char address[400];
+	hooks_on_alias *done;
+	void *arg;
+	struct hooks *hooks;
+};
+
+struct hooks {
+	struct event_base *base;
+	const char *answers; /* "info@a.test=alice;x@a.test=| run"; NULL: there
+	                        is no such hook */
+	bool is_broken;
+	bool is_silent;
+	struct hook_call *call;
+	char asked[400]; /* the addresses, each with a space */
+};
+
+bool hooks_has_alias_resolve(const struct hooks *hooks)
+{
+	return hooks->answers != NULL;
+}
+
+/* What follows "ADDRESS=" up to ";" */
+static struct slice answer_for(const struct hooks *hooks, const char *address)
+{
+	struct slice all = slice_of(hooks->answers);
+	struct slice one;
+	struct slice key;
+
+	while (all.n > 0) {
+		(void)slice_cut(all, ';', &one, &all);
+		if (slice_cut(one, '=', &key, &one) &&
+		    slice_equal(key, slice_of(address)))
+			return one;
+	}
+	return S("");
+}
+
+static void on_hook_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct hook_call *call = arg;
+	struct msg_alias_resolved answer = { .is_answered = true };
+
+	(void)fd;
+	(void)what;
+	answer.targets = answer_for(call->hooks, call->address);
+	if (call->hooks->is_broken)
+		answer = (struct msg_alias_resolved){ .problem = S("exit 3") };
+	call->hooks->call = NULL;
+	call->done(&answer, call->arg);
+	free(call);
+}
+
+struct hook_call *hooks_alias_resolve(struct hooks *hooks, struct slice address,
+				      hooks_on_alias *done, void *arg)
+{
+	struct hook_call *call = calloc(1, sizeof(*call));
+	static const struct timeval now = { 0 };
+
+	assert_null(hooks->call);
+	assert_true(address.n < sizeof(call->address));
+	memcpy(call->address, address.p, address.n);
+	call->done = done;
+	call->arg = arg;
+	call->hooks = hooks;
+	hooks->call = call;
+	(void)snprintf(hooks->asked + strlen(hooks->asked),
+		       sizeof(hooks->asked) - strlen(hooks->asked), "%s ",
+		       call->address);
+	if (!hooks->is_silent)
+		(void)event_base_once(hooks->base, -1, EV_TIMEOUT, on_hook_turn,
+				      call, &now);
+	return call;
+}
+
+/* Only a silent one has its calls cancelled here. */
+void hook_call_cancel(struct hook_call **call)
+{
+	assert_true((*call)->hooks->is_silent);
+	(*call)->hooks->call = NULL;
+	free(*call);
+	*call = NULL;
+}
+
 /* --- the cases -------------------------------------------------------------- */
 
 #define USERS                                                                  \
@@ -99,18 +185,20 @@ struct resolve_case {
 	const char *delimiter; /* NULL: "+" */
 	const char *drop;
 	const char *down;
+	const char *answers; /* of alias-resolve */
+	bool is_broken;      /* alias-resolve is */
 	enum resolve_result want;
-	const char *mailboxes; /* separated by a space */
-	const char *problem;   /* a part of it */
+	const char *targets; /* separated by a space; commands as |KEY */
+	const char *problem; /* a part of it */
 };
 
 static const struct resolve_case cases[] = {
 	{ .name = "a mailbox",
 	  .address = "alice@a.test",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "the local part is folded",
 	  .address = "ALICE@a.test",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "nobody",
 	  .address = "nobody@a.test",
 	  .want = RESOLVE_NO_USER,
@@ -135,18 +223,18 @@ static const struct resolve_case cases[] = {
 	/* --- details and drop characters --------------------------------- */
 	{ .name = "the detail reaches Dovecot as it was written",
 	  .address = "Alice+Lists@a.test",
-	  .mailboxes = "alice+Lists@a.test" },
+	  .targets = "alice+Lists@a.test" },
 	{ .name = "the first delimiter counts",
 	  .address = "alice+x+y@a.test",
-	  .mailboxes = "alice+x+y@a.test" },
+	  .targets = "alice+x+y@a.test" },
 	{ .name = "any of several delimiters counts",
 	  .address = "alice-x+y@a.test",
 	  .delimiter = "+-",
-	  .mailboxes = "alice-x+y@a.test" },
+	  .targets = "alice-x+y@a.test" },
 	{ .name = "a mailbox with a delimiter in its name comes first",
 	  .address = "mary-ann@a.test",
 	  .delimiter = "-",
-	  .mailboxes = "mary-ann@a.test" },
+	  .targets = "mary-ann@a.test" },
 	{ .name = "no delimiters, no detail",
 	  .address = "alice+x@a.test",
 	  .delimiter = "",
@@ -157,11 +245,11 @@ static const struct resolve_case cases[] = {
 	{ .name = "drop characters are dropped, also for Dovecot",
 	  .address = "b.o.b+x.y@a.test",
 	  .drop = ".",
-	  .mailboxes = "bob+x.y@a.test" },
+	  .targets = "bob+x.y@a.test" },
 	{ .name = "a mailbox with a drop character in its name comes first",
 	  .address = "j.doe+x@a.test",
 	  .drop = ".",
-	  .mailboxes = "j.doe+x@a.test" },
+	  .targets = "j.doe+x@a.test" },
 	{ .name = "only drop characters are nobody",
 	  .address = "\"..\"@a.test",
 	  .drop = ".",
@@ -173,41 +261,41 @@ static const struct resolve_case cases[] = {
 	{ .name = "an alias",
 	  .address = "info@a.test",
 	  .aliases = "info: alice, bob, carl@b.test\n",
-	  .mailboxes = "alice@a.test bob@a.test carl@b.test" },
+	  .targets = "alice@a.test bob@a.test carl@b.test" },
 	{ .name = "a mailbox comes before an alias of its name",
 	  .address = "alice@a.test",
 	  .aliases = "alice: bob\n",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "an exact alias comes before the mailbox without detail",
 	  .address = "alice+x@a.test",
 	  .aliases = "alice+x: bob\n",
-	  .mailboxes = "bob@a.test" },
+	  .targets = "bob@a.test" },
 	{ .name = "the mailbox without detail before the alias without it",
 	  .address = "bob+x@a.test",
 	  .aliases = "bob: alice\n",
-	  .mailboxes = "bob+x@a.test" },
+	  .targets = "bob+x@a.test" },
 	{ .name = "an alias is found without detail; its targets get none",
 	  .address = "info+x@a.test",
 	  .aliases = "info: alice\n",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "an alias is found without drop characters",
 	  .address = "in.fo+x@a.test",
 	  .drop = ".",
 	  .aliases = "i.nfo: alice\n",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "a target may have a detail",
 	  .address = "info@a.test",
 	  .aliases = "info: alice+info\n",
-	  .mailboxes = "alice+info@a.test" },
+	  .targets = "alice+info@a.test" },
 	{ .name = "alias to alias in another domain",
 	  .address = "x@a.test",
 	  .aliases = "x: q@b.test, z\nz: alice\n",
 	  .b_aliases = "q: carl, bob@a.test\n",
-	  .mailboxes = "carl@b.test bob@a.test alice@a.test" },
+	  .targets = "carl@b.test bob@a.test alice@a.test" },
 	{ .name = "two ways to a mailbox are one copy",
 	  .address = "x@a.test",
 	  .aliases = "x: y, z\ny: alice\nz: alice, bob\n",
-	  .mailboxes = "alice@a.test bob@a.test" },
+	  .targets = "alice@a.test bob@a.test" },
 	{ .name = "one missing target is no such user",
 	  .address = "x@a.test",
 	  .aliases = "x: alice, gone\n",
@@ -232,7 +320,7 @@ static const struct resolve_case cases[] = {
 	{ .name = "a cycle with a way out",
 	  .address = "x@a.test",
 	  .aliases = "x: y, alice\ny: x, bob\n",
-	  .mailboxes = "alice@a.test bob@a.test" },
+	  .targets = "alice@a.test bob@a.test" },
 	{ .name = "a cycle without a way out",
 	  .address = "x@a.test",
 	  .aliases = "x: y\ny: x\n",
@@ -242,7 +330,7 @@ static const struct resolve_case cases[] = {
 	  .address = "n0@a.test",
 	  .aliases = "n0: n1\nn1: n2\nn2: n3\nn3: n4\nn4: n5\nn5: n6\n"
 		     "n6: n7\nn7: n8\nn8: n9\nn9: alice\n",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "eleven steps",
 	  .address = "n0@a.test",
 	  .aliases = "n0: n1\nn1: n2\nn2: n3\nn3: n4\nn4: n5\nn5: n6\n"
@@ -253,19 +341,19 @@ static const struct resolve_case cases[] = {
 	{ .name = "a catch-all",
 	  .address = "nobody@a.test",
 	  .aliases = "*: alice\n",
-	  .mailboxes = "alice@a.test" },
+	  .targets = "alice@a.test" },
 	{ .name = "a catch-all never shadows a mailbox",
 	  .address = "bob@a.test",
 	  .aliases = "*: alice\n",
-	  .mailboxes = "bob@a.test" },
+	  .targets = "bob@a.test" },
 	{ .name = "nor a mailbox with detail",
 	  .address = "bob+x@a.test",
 	  .aliases = "*: alice\n",
-	  .mailboxes = "bob+x@a.test" },
+	  .targets = "bob+x@a.test" },
 	{ .name = "nor an alias",
 	  .address = "info@a.test",
 	  .aliases = "*: alice\ninfo: bob\n",
-	  .mailboxes = "bob@a.test" },
+	  .targets = "bob@a.test" },
 	{ .name = "a catch-all does not hide that Dovecot is down",
 	  .address = "bob@a.test",
 	  .aliases = "*: alice\n",
@@ -279,17 +367,95 @@ static const struct resolve_case cases[] = {
 	{ .name = "the user asked for, in another domain",
 	  .address = "Carl+X@a.test",
 	  .aliases = "*: *@b.test\n",
-	  .mailboxes = "carl+X@b.test" },
+	  .targets = "carl+X@b.test" },
 	{ .name = "two domains that point at each other",
 	  .address = "nobody@a.test",
 	  .aliases = "*: *@b.test\n",
 	  .b_aliases = "*: *@a.test\n",
 	  .want = RESOLVE_NO_USER },
+	/* --- commands ------------------------------------------------------- */
+	{ .name = "an alias that runs a command exists",
+	  .address = "Robot@a.test",
+	  .aliases = "robot: | /bin/cat a, b\n",
+	  .targets = "|robot@a.test" },
+	{ .name = "its name is the alias' own, without detail",
+	  .address = "ro.bot+x@a.test",
+	  .drop = ".",
+	  .aliases = "robot: | /bin/cat\n",
+	  .targets = "|robot@a.test" },
+	{ .name = "an alias among others leads to a command",
+	  .address = "all@a.test",
+	  .aliases = "all: alice, robot, robot@b.test\nrobot: | a\n",
+	  .b_aliases = "*: | b\n",
+	  .targets = "alice@a.test |robot@a.test |*@b.test" },
+	{ .name = "two ways to a command are one run",
+	  .address = "all@a.test",
+	  .aliases = "all: robot, x\nx: robot\nrobot: | a\n",
+	  .targets = "|robot@a.test" },
+	{ .name = "a command does not shadow a mailbox",
+	  .address = "alice@a.test",
+	  .aliases = "alice: | a\n*: | b\n",
+	  .targets = "alice@a.test" },
+	/* --- alias-resolve ---------------------------------------------------- */
+	{ .name = "alias-resolve says where to",
+	  .address = "info@a.test",
+	  .answers = "info@a.test=alice, carl@b.test",
+	  .targets = "alice@a.test carl@b.test" },
+	{ .name = "what it says is added to the file's",
+	  .address = "info@a.test",
+	  .aliases = "info: bob\n",
+	  .answers = "info@a.test=alice, bob",
+	  .targets = "bob@a.test alice@a.test" },
+	{ .name = "it may say a command",
+	  .address = "info+x@a.test",
+	  .aliases = "info: bob\n",
+	  .answers = "info+x@a.test=| run, me",
+	  .targets = "|info+x@a.test" },
+	{ .name = "it is asked with drop characters, then without",
+	  .address = "i.nfo@a.test",
+	  .drop = ".",
+	  .answers = "info@a.test=| run",
+	  .targets = "|info@a.test" },
+	{ .name = "and for the catch-all",
+	  .address = "nobody@a.test",
+	  .answers = "*@a.test=alice",
+	  .targets = "alice@a.test" },
+	{ .name = "targets of it are followed",
+	  .address = "info@a.test",
+	  .aliases = "x: y\n",
+	  .answers = "info@a.test=x;y@a.test=bob",
+	  .targets = "bob@a.test" },
+	{ .name = "nothing said is no such user",
+	  .address = "info@a.test",
+	  .answers = "",
+	  .want = RESOLVE_NO_USER,
+	  .problem = "no such user" },
+	{ .name = "broken, it is not for a mailbox to suffer",
+	  .address = "alice@a.test",
+	  .answers = "",
+	  .is_broken = true,
+	  .targets = "alice@a.test" },
+	{ .name = "broken, an alias is to be tried later",
+	  .address = "info@a.test",
+	  .aliases = "info: alice\n",
+	  .answers = "",
+	  .is_broken = true,
+	  .want = RESOLVE_TRY_LATER,
+	  .problem = "alias-resolve failed: exit 3" },
+	{ .name = "nonsense from it, too",
+	  .address = "info@a.test",
+	  .answers = "info@a.test=a b",
+	  .want = RESOLVE_TRY_LATER,
+	  .problem = "alias-resolve failed: \"a b\" is no target" },
+	{ .name = "it cannot lead outside",
+	  .address = "info@a.test",
+	  .answers = "info@a.test=x@c.test",
+	  .want = RESOLVE_NOT_LOCAL },
 	/* --- postmaster ------------------------------------------------------- */
 	{ .name = "bare postmaster is the one of hostname's domain",
 	  .address = "<Postmaster>",
 	  .b_aliases = "postmaster: info\n",
-	  .mailboxes = "info@b.test" },
+	  .targets = "info@b.test" },
 	{ .name = "no postmaster",
 	  .address = "<postmaster>",
 	  .want = RESOLVE_NO_USER,
@@ -299,6 +465,7 @@ static const struct resolve_case cases[] = {
 struct world {
 	struct event_base *base;
 	struct userdb_client users;
+	struct hooks hooks;
 	struct conf conf;
 	struct domains *domains;
 	struct resolver *resolver;
@@ -306,7 +473,7 @@ struct world {
 	struct resolution *resolution;
 	unsigned answers;
 	enum resolve_result result;
-	char mailboxes[400];
+	char targets[400];
 	char problem[400];
 	char steps[4000];
 };
@@ -319,6 +486,17 @@ static void put(char *text, size_t room, struct slice word, const char *between)
 		       (int)word.n, word.p);
 }
 
+static void put_target(struct world *w, const struct target *target)
+{
+	const char *between = target->kind == TARGET_COMMAND ? " |" : " ";
+
+	if (w->targets[0] == '\0' && target->kind == TARGET_COMMAND)
+		put(w->targets, sizeof(w->targets), S("|"), "");
+	if (strcmp(w->targets, "|") == 0)
+		between = "";
+	put(w->targets, sizeof(w->targets), target->address, between);
+}
+
 static void on_answer(const struct resolve_answer *answer, void *arg)
 {
 	struct world *w = arg;
@@ -326,11 +504,10 @@ static void on_answer(const struct resolve_answer *answer, void *arg)
 	w->resolution = NULL;
 	w->answers++;
 	w->result = answer->result;
-	w->mailboxes[0] = w->problem[0] = w->steps[0] = '\0';
+	w->targets[0] = w->problem[0] = w->steps[0] = '\0';
 	if (answer->result == RESOLVE_TARGETS)
 		for (size_t i = 0; i < answer->targets.count; i++)
-			put(w->mailboxes, sizeof(w->mailboxes),
-			    answer->targets.items[i].address, " ");
+			put_target(w, &answer->targets.items[i]);
 	put(w->problem, sizeof(w->problem), answer->problem, "");
 	for (size_t i = 0; i < answer->steps.count; i++)
 		put(w->steps, sizeof(w->steps), answer->steps.items[i], "\n");
@@ -362,7 +539,10 @@ static void build(struct world *w, const struct resolve_case *c)
 	w->domains = domains_new();
 	add_domain(w, "a.test", c->aliases);
 	add_domain(w, "b.test", c->b_aliases);
-	w->resolver = resolver_new(w->base, &w->users);
+	w->hooks.base = w->base;
+	w->hooks.answers = c->answers;
+	w->hooks.is_broken = c->is_broken;
+	w->resolver = resolver_new(w->base, &w->users, &w->hooks);
 	resolver_use(w->resolver, &w->conf, w->domains);
 }
 
@@ -412,8 +592,8 @@ static void test_order(void **state)
 		build(&w, c);
 		ask(&w, c->address, false);
 		assert_int_equal(w.result, c->want);
-		assert_string_equal(w.mailboxes,
-				    c->mailboxes != NULL ? c->mailboxes : "");
+		assert_string_equal(w.targets,
+				    c->targets != NULL ? c->targets : "");
 		if (c->problem != NULL)
 			assert_non_null(strstr(w.problem, c->problem));
 		assert_string_equal(w.steps, "");
@@ -480,6 +660,77 @@ static void test_remembered(void **state)
 	tear_down(&w);
 }
 
+/* Asked in the order of chasquid, and never for a mailbox. */
+static void test_asked(void **state)
+{
+	static const struct resolve_case c = { .answers = "*@a.test=| run x",
+					       .drop = "." };
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	ask(&w, "alice@a.test", false);
+	assert_string_equal(w.hooks.asked, "");
+	ask(&w, "In.fo+X@a.test", true);
+	assert_string_equal(w.hooks.asked,
+			    "in.fo+x@a.test info@a.test *@a.test ");
+	assert_non_null(
+		strstr(w.steps, "alias-resolve info@a.test: says nothing\n"));
+	assert_non_null(strstr(w.steps,
+			       "alias-resolve *@a.test runs a command: run x"));
+	tear_down(&w);
+}
+
+/* Cancelled, or begun again with another configuration, while it is asked. */
+static void test_cancel_call(void **state)
+{
+	static const struct resolve_case c = { .answers = "" };
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	w.hooks.is_silent = true;
+	start(&w, "info@a.test", false);
+	(void)event_base_dispatch(w.base);
+	assert_non_null(w.hooks.call);
+	resolve_cancel(&w.resolution);
+	assert_null(w.hooks.call);
+	start(&w, "info@a.test", false);
+	(void)event_base_dispatch(w.base);
+	assert_non_null(w.hooks.call);
+	add_domain(&w, "a.test", "info: | run\n");
+	resolver_use(w.resolver, &w.conf, w.domains);
+	assert_null(w.hooks.call);
+	w.hooks.answers = NULL;
+	(void)event_base_dispatch(w.base);
+	assert_int_equal(w.answers, 1);
+	assert_string_equal(w.targets, "|info@a.test");
+	tear_down(&w);
+}
+
+/* More than is good for us, a little at a time. */
+static void test_talkative(void **state)
+{
+	static char answers[300000];
+	static const struct resolve_case c = { .answers = answers };
+	struct world w;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		n += (size_t)sprintf(answers + n, "x%d@a.test=x%d", i, i + 1);
+		while (n % 36000 != 0)
+			answers[n++] = i < 7 ? ',' : ' ';
+		answers[n++] = ';';
+	}
+	build(&w, &c);
+	ask(&w, "x0@a.test", false);
+	assert_int_equal(w.result, RESOLVE_TRY_LATER);
+	assert_string_equal(w.problem,
+			    "alias-resolve failed: it says too much");
+	tear_down(&w);
+}
+
 static void test_cancel(void **state)
 {
 	static const struct resolve_case c = { 0 };
@@ -522,7 +773,7 @@ static void test_reload(void **state)
 	w.users.is_silent = false;
 	(void)event_base_dispatch(w.base);
 	assert_int_equal(w.answers, 1);
-	assert_string_equal(w.mailboxes, "alice@a.test");
+	assert_string_equal(w.targets, "alice@a.test");
 	tear_down(&w);
 }
 
@@ -564,6 +815,9 @@ int main(void)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_remembered),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_cancel_call),
+		cmocka_unit_test(test_talkative),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_many_targets),
 	};
