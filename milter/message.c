@@ -64,8 +64,9 @@ static enum line line_sort(struct slice line, bool has_field)
 
 static struct slice without_line_end(struct slice line)
 {
-	if (line.n > 0 && line.p[line.n - 1] == '\n')
-		line.n--;
+	if (line.n == 0 || line.p[line.n - 1] != '\n')
+		return line;
+	line.n--;
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	return line;
