@@ -21,7 +21,8 @@ enum {
 struct deliver {
 	struct role_self *self;
 	unsigned waiting_max;
-	struct lmtp_pool *pool; /* these two from start() on */
+	struct lmtp_pool *pool; /* these three from start() on */
+	struct commands *commands;
 	struct jobs *jobs;
 	bool knows_features, has_smtputf8;
 	bool is_unreachable;      /* said so already */
@@ -183,6 +184,8 @@ static void on_message(struct role_self *self, struct link *from,
 		jobs_cancel(d->jobs, from, m->deliver_cancel.id);
 	else if (m->type == MESSAGE_ATTEMPT)
 		on_attempt(d, from, m);
+	else if (m->type == MESSAGE_COMMAND_RESULT)
+		commands_on_result(d->commands, &m->command_result);
 }
 
 static void on_peer(struct role_self *self, struct link *peer, void *arg)
@@ -192,6 +195,8 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 	(void)self;
 	if (link_peer(peer) == ROLE_RECEIVE && d->knows_features)
 		tell_features(d, peer);
+	else if (link_peer(peer) == ROLE_HOOK && d->commands != NULL)
+		commands_use_hook(d->commands, peer);
 }
 
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
@@ -201,6 +206,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	(void)self;
 	if (d->jobs == NULL)
 		return;
+	if (link_peer(peer) == ROLE_HOOK)
+		commands_use_hook(d->commands, NULL);
 	jobs_forget(d->jobs, peer);
 	leave_if_drained(d);
 }
@@ -224,7 +231,9 @@ static void start(struct role_self *self, void *arg)
 	d->self = self;
 	d->pool = lmtp_pool_new(role_base(self), &config, want_socket,
 				on_features, d);
-	d->jobs = jobs_new(d->pool, d->waiting_max, on_empty, d);
+	d->commands = commands_new(role_base(self));
+	commands_use_hook(d->commands, role_peer(self, ROLE_HOOK, 0));
+	d->jobs = jobs_new(d->pool, d->commands, d->waiting_max, on_empty, d);
 }
 
 /* Each job holds a descriptor; what the link cannot receive would be lost. */
@@ -258,6 +267,7 @@ int deliver_main(unsigned index)
 	int status = role_main(&program, index, &d);
 
 	lmtp_pool_free(&d.pool);
+	commands_free(&d.commands);
 	jobs_free(&d.jobs);
 	if (d.on_drained != NULL)
 		event_free(d.on_drained);

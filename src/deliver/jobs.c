@@ -18,8 +18,10 @@ struct job;
 /* One target of a job. */
 struct part {
 	struct job *job;
-	struct lmtp_delivery *delivery; /* until its result */
 	struct target target;
+	/* Until its result, by kind. */
+	struct lmtp_delivery *delivery;
+	struct command_run *run;
 };
 
 struct job {
@@ -32,24 +34,27 @@ struct job {
 	uint64_t begun_ms;
 	struct arena *arena;
 	struct slice trace;
+	struct slice reverse_path;
 	struct part *parts;
 	size_t part_count, open_count;
 };
 
 struct jobs {
 	struct lmtp_pool *pool;
+	struct commands *commands;
 	unsigned waiting_max;
 	jobs_on_empty *on_empty;
 	void *arg;
 	TAILQ_HEAD(job_list, job) all;
 };
 
-struct jobs *jobs_new(struct lmtp_pool *pool, unsigned waiting_max,
-		      jobs_on_empty *on_empty, void *arg)
+struct jobs *jobs_new(struct lmtp_pool *pool, struct commands *commands,
+		      unsigned waiting_max, jobs_on_empty *on_empty, void *arg)
 {
 	struct jobs *jobs = mem_new(sizeof(*jobs));
 
 	jobs->pool = pool;
+	jobs->commands = commands;
 	jobs->waiting_max = waiting_max;
 	jobs->on_empty = on_empty;
 	jobs->arg = arg;
@@ -123,6 +128,7 @@ static void end_part(struct part *part, struct outcome outcome)
 	struct jobs *jobs = j->jobs;
 
 	part->delivery = NULL;
+	part->run = NULL;
 	if (outcome.kind != OUTCOME_CANCELLED)
 		log_result(j->trace, part->target, j->begun_ms, &outcome);
 	if (j->from != NULL)
@@ -140,6 +146,11 @@ static void on_result(enum lmtp_end end, const struct reply *reply, void *arg)
 	end_part(arg, outcome_of(end, reply));
 }
 
+static void on_command_end(const struct outcome *outcome, void *arg)
+{
+	end_part(arg, *outcome);
+}
+
 void jobs_refuse(const struct job_request *request, struct outcome outcome)
 {
 	for (size_t i = 0; i < request->targets.count; i++) {
@@ -152,25 +163,47 @@ void jobs_refuse(const struct job_request *request, struct outcome outcome)
 
 /* --- beginnings ------------------------------------------------------------------ */
 
+static void start_part(struct part *part, const struct job_request *request)
+{
+	struct job *j = part->job;
+	const struct lmtp_request mailbox = {
+		.reverse_path = j->reverse_path,
+		.recipient = part->target.address,
+		.content_fd = j->fd,
+		.content_octets = request->content_octets,
+		.is_8bit = request->is_8bit,
+	};
+	const struct command_request command = {
+		.trace = j->trace,
+		.alias = part->target.address,
+		.reverse_path = j->reverse_path,
+		.content_octets = request->content_octets,
+		.content_fd = j->fd,
+	};
+
+	switch (part->target.kind) {
+	case TARGET_MAILBOX:
+		part->delivery = lmtp_deliver(j->jobs->pool, &mailbox,
+					      !j->is_attempt, on_result, part);
+		break;
+	case TARGET_COMMAND:
+		part->run = commands_run(j->jobs->commands, &command,
+					 on_command_end, part);
+		break;
+	}
+}
+
 static void start_parts(struct job *j, const struct job_request *request)
 {
-	struct lmtp_request r = { .reverse_path = request->reverse_path,
-				  .content_fd = j->fd,
-				  .content_octets = request->content_octets,
-				  .is_8bit = request->is_8bit };
-
 	for (size_t i = 0; i < j->part_count; i++) {
+		const struct target *to = &request->targets.items[i];
 		struct part *part = &j->parts[i];
 
 		part->job = j;
-		part->target = (struct target){
-			.kind = request->targets.items[i].kind,
-			.address = arena_copy(
-				j->arena, request->targets.items[i].address),
-		};
-		r.recipient = part->target.address;
-		part->delivery = lmtp_deliver(j->jobs->pool, &r, !j->is_attempt,
-					      on_result, part);
+		part->target =
+			(struct target){ to->kind,
+					 arena_copy(j->arena, to->address) };
+		start_part(part, request);
 	}
 }
 
@@ -186,6 +219,7 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 	j->begun_ms = clock_monotonic_ms();
 	j->arena = arena_new(JOB_ARENA_OCTETS);
 	j->trace = arena_copy(j->arena, request->trace);
+	j->reverse_path = arena_copy(j->arena, request->reverse_path);
 	j->part_count = j->open_count = request->targets.count;
 	j->parts = arena_array(j->arena, j->part_count, sizeof(*j->parts));
 	TAILQ_INSERT_TAIL(&jobs->all, j, entry);
@@ -214,6 +248,12 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 
 /* --- ends before the end --------------------------------------------------------- */
 
+static bool is_withdrawn(struct part *part)
+{
+	return part->delivery != NULL ? lmtp_withdraw(&part->delivery)
+				      : command_withdraw(&part->run);
+}
+
 /* Takes back what has not begun. The job may be gone after this. */
 static void withdraw(struct job *j)
 {
@@ -223,10 +263,10 @@ static void withdraw(struct job *j)
 	for (size_t i = 0; open > 0 && i < j->part_count; i++) {
 		struct part *part = &j->parts[i];
 
-		if (part->delivery == NULL)
+		if (part->delivery == NULL && part->run == NULL)
 			continue;
 		open--;
-		if (lmtp_withdraw(&part->delivery))
+		if (is_withdrawn(part))
 			end_part(part, cancelled);
 	}
 }

@@ -6,6 +6,7 @@
 #ifndef DELIVER_JOBS_H
 #define DELIVER_JOBS_H
 
+#include "deliver/commands.h"
 #include "lmtp/pool.h"
 #include "proc/link.h"
 
@@ -25,11 +26,12 @@ struct job_request {
 /* Called when the last job has ended. */
 typedef void jobs_on_empty(void *arg);
 
-/* waiting_max: deliveries that may wait for a connection; a job that would
- * make them more is answered "busy" at once. */
-struct jobs *jobs_new(struct lmtp_pool *pool, unsigned waiting_max,
-		      jobs_on_empty *on_empty, void *arg);
-/* After the pool: its deliveries point here. */
+/* Mailboxes go to pool, commands to commands. waiting_max: deliveries that may
+ * wait for a connection; a job that would make them more is answered "busy" at
+ * once. */
+struct jobs *jobs_new(struct lmtp_pool *pool, struct commands *commands,
+		      unsigned waiting_max, jobs_on_empty *on_empty, void *arg);
+/* After the pool and the commands: what they do points here. */
 void jobs_free(struct jobs **jobs);
 
 /* Copies the request and takes fd over. What cannot be begun is answered. */

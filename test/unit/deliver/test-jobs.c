@@ -33,6 +33,7 @@ struct result {
 struct world {
 	struct event_base *base;
 	struct lmtp_pool *pool;
+	struct commands *commands; /* without a `hook` */
 	struct jobs *jobs;
 	struct link *ours, *theirs; /* the two ends */
 	int server;
@@ -126,7 +127,8 @@ static int make_world(void **state)
 	w->server = -1;
 	w->base = event_base_new();
 	w->pool = lmtp_pool_new(w->base, &config, on_want, on_features, w);
-	w->jobs = jobs_new(w->pool, WAITING_MAX, on_empty, w);
+	w->commands = commands_new(w->base);
+	w->jobs = jobs_new(w->pool, w->commands, WAITING_MAX, on_empty, w);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	w->ours = link_new(w->base, pair[0], ROLE_DELIVER, ROLE_RECEIVE, 0,
 			   on_message, on_closed, w);
@@ -146,6 +148,7 @@ static int end_world(void **state)
 	struct world *w = *state;
 
 	lmtp_pool_free(&w->pool);
+	commands_free(&w->commands);
 	jobs_free(&w->jobs);
 	link_free(&w->ours);
 	link_free(&w->theirs);
@@ -168,16 +171,9 @@ static int make_content(bool is_sealed)
 	return fd;
 }
 
-static void start(struct world *w, uint64_t id, size_t count, bool is_sealed)
+static void start_to(struct world *w, uint64_t id, const struct target *targets,
+		     size_t count, bool is_sealed)
 {
-	static const struct target targets[] = {
-		{ TARGET_MAILBOX, SLICE("a@d") },
-		{ TARGET_MAILBOX, SLICE("b@d") },
-		{ TARGET_MAILBOX, SLICE("c@d") },
-		{ TARGET_MAILBOX, SLICE("d@d") },
-		{ TARGET_MAILBOX, SLICE("e@d") },
-		{ TARGET_MAILBOX, SLICE("f@d") },
-	};
 	const struct job_request request = {
 		.from = w->ours,
 		.id = id,
@@ -189,6 +185,20 @@ static void start(struct world *w, uint64_t id, size_t count, bool is_sealed)
 
 	jobs_start(w->jobs, &request, make_content(is_sealed));
 	turn(w);
+}
+
+static void start(struct world *w, uint64_t id, size_t count, bool is_sealed)
+{
+	static const struct target targets[] = {
+		{ TARGET_MAILBOX, SLICE("a@d") },
+		{ TARGET_MAILBOX, SLICE("b@d") },
+		{ TARGET_MAILBOX, SLICE("c@d") },
+		{ TARGET_MAILBOX, SLICE("d@d") },
+		{ TARGET_MAILBOX, SLICE("e@d") },
+		{ TARGET_MAILBOX, SLICE("f@d") },
+	};
+
+	start_to(w, id, targets, count, is_sealed);
 }
 
 static void expect(const struct world *w, unsigned i, uint64_t id,
@@ -309,6 +319,25 @@ static void test_server_lost(void **state)
 	assert_string_equal(w->results[1].text, "Connection refused");
 }
 
+static void test_each_kind_its_way(void **state)
+{
+	static const struct target targets[] = {
+		{ TARGET_COMMAND, SLICE("a@d") },
+		{ TARGET_MAILBOX, SLICE("a@d") },
+	};
+	struct world *w = *state;
+
+	start_to(w, 1, targets, 2, true);
+	assert_int_equal(w->result_count, 1);
+	expect(w, 0, 1, 0, OUTCOME_DEFERRED, 0); /* nobody runs it */
+	assert_string_equal(w->results[0].text, "it cannot be handled now");
+	jobs_cancel(w->jobs, w->ours, 1); /* the mailbox has begun */
+	say(w, "250 a\r\n250 b\r\n250 c\r\n");
+	assert_int_equal(w->result_count, 2);
+	expect(w, 1, 1, 1, OUTCOME_DELIVERED, 250);
+	assert_true(jobs_is_empty(w->jobs));
+}
+
 static void test_no_recipients(void **state)
 {
 	struct world *w = *state;
@@ -329,6 +358,7 @@ int main(void)
 		TEST(test_unsealed_content),
 		TEST(test_busy),
 		TEST(test_server_lost),
+		TEST(test_each_kind_its_way),
 		TEST(test_no_recipients),
 	};
 
