@@ -1,9 +1,12 @@
-/* culverd: the parent, or, executed by it, one of its roles. */
+/* culverd: the parent, or, executed by it, one of its roles or a look-up of a
+ * host's addresses. */
 #include "base/mem.h"
 #include "control/control.h"
 #include "deliver/deliver.h"
 #include "hook/hook.h"
+#include "parent/hosts.h"
 #include "parent/parent.h"
+#include "proc/role.h"
 #include "queue/queue.h"
 #include "receive/receive.h"
 
@@ -62,6 +65,7 @@ static int usage(FILE *out, int status)
 static const struct option long_options[] = {
 	{ "role", required_argument, NULL, 'R' },
 	{ "index", required_argument, NULL, 'I' },
+	{ "look-up", required_argument, NULL, 'L' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -87,6 +91,8 @@ int main(int argc, char **argv)
 			role = optarg;
 		else if (c == 'I')
 			index = optarg;
+		else if (c == 'L')
+			return hosts_child(optarg, ROLE_PARENT_FD);
 		else if (c == 'V')
 			return puts("culverd " PACKAGE_VERSION) < 0;
 		else

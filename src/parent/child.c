@@ -294,10 +294,13 @@ void children_reap(struct parent *p)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (hosts_reap(p->hosts, pid))
+			continue;
 		for (size_t i = 0; i < p->child_count; i++)
 			if (p->children[i].pid == pid)
 				on_child_end(&p->children[i], status);
+	}
 }
 
 size_t children_drain(struct parent *p, enum role role, unsigned timeout_ms)

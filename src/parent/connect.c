@@ -1,4 +1,5 @@
-/* The sockets of Dovecot: the parent connects, the others use. */
+/* The sockets of Dovecot: the parent connects, the others use. Those of
+ * filters: connect_milter.c. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "parent/parent-private.h"
@@ -42,9 +43,7 @@ static const char *setting(const struct conf *conf, enum socket_kind kind)
 	return "";
 }
 
-/* Both return a descriptor or -errno. A unix socket whose backlog is full is
- * -EAGAIN: the asker comes again. */
-static int connect_address(const struct sockaddr *a, socklen_t size)
+int connect_address(const struct sockaddr *a, socklen_t size)
 {
 	int fd = socket(a->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -60,10 +59,19 @@ static int connect_address(const struct sockaddr *a, socklen_t size)
 	return fd;
 }
 
+int connect_unix(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	(void)strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+	return connect_address((struct sockaddr *)&a, sizeof(a));
+}
+
 static int connect_where(const char *where)
 {
 	struct sockaddr_storage inet = { 0 };
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int size = sizeof(inet);
 
 	if (strncmp(where, "inet:", 5) == 0) {
@@ -73,10 +81,7 @@ static int connect_where(const char *where)
 		return connect_address((struct sockaddr *)&inet,
 				       (socklen_t)size);
 	}
-	if (strlen(where) >= sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	(void)strncpy(a.sun_path, where, sizeof(a.sun_path) - 1);
-	return connect_address((struct sockaddr *)&a, sizeof(a));
+	return connect_unix(where);
 }
 
 /*
@@ -124,6 +129,10 @@ void connect_for(struct child *c, const struct msg_socket_wanted *m)
 	AUTO(fd_close) int fd = -EPERM;
 	const char *where = "";
 
+	if (m->kind == SOCKET_MILTER && c->role == ROLE_RECEIVE) {
+		connect_milter_for(c, m);
+		return;
+	}
 	if (m->kind < sizeof(ways) / sizeof(ways[0]) &&
 	    ways[m->kind].asker == c->role)
 		fd = connect_first((enum socket_kind)m->kind,

@@ -3,6 +3,7 @@
 #define PARENT_PARENT_PRIVATE_H
 
 #include "conf/tree.h"
+#include "parent/hosts.h"
 #include "parent/listeners.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
@@ -11,6 +12,7 @@
 #include "proc/role.h"
 
 #include <event2/event.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct parent;
@@ -48,6 +50,7 @@ struct parent {
 	int control_fd;
 	int census_fd;
 	uint64_t census_key;
+	struct hosts *hosts; /* of filters */
 	struct child *children;
 	size_t child_count;
 	unsigned workers;
@@ -60,6 +63,8 @@ struct parent {
 
 /* exec.c: in the child, between fork and exec. Does not return. */
 void exec_role(const struct child *c, int link_fd) __attribute__((noreturn));
+/* hosts_start of hosts.h; arg is the parent. */
+pid_t exec_look_up(const char *name, int pipe_fd, void *arg);
 
 /* child.c */
 void children_start(struct parent *p);
@@ -87,5 +92,11 @@ void generation_look(struct parent *p);
 
 /* connect.c: answers SOCKET_WANTED. */
 void connect_for(struct child *c, const struct msg_socket_wanted *m);
+/* Both return a descriptor, which may still be connecting, or -errno. A unix
+ * socket whose backlog is full is -EAGAIN: the asker comes again. */
+int connect_address(const struct sockaddr *a, socklen_t size);
+int connect_unix(const char *path);
+/* connect_milter.c: the same for SOCKET_MILTER, now or later. */
+void connect_milter_for(struct child *c, const struct msg_socket_wanted *m);
 
 #endif

@@ -23,6 +23,7 @@ enum {
 	DRAIN_MS = 10000,      /* for open sessions */
 	DRAIN_REST_MS = 5000,  /* for what LMTP has in hand */
 	DRAIN_GRACE_MS = 1000, /* then SIGKILL */
+	LOOK_UP_MS = 5000,     /* for a filter's host */
 	LOCK_STEP_MS = 20,     /* waiting for a server that ends */
 	LOCK_STEPS = 100,
 };
@@ -308,6 +309,7 @@ static int run(struct parent *p)
 	assert(p->base != NULL);
 	p->notify = notify_new(p->base);
 	watch(p);
+	p->hosts = hosts_new(p->base, LOOK_UP_MS, exec_look_up, p);
 	children_start(p);
 	(void)event_base_dispatch(p->base);
 	log_plain(LOG_INFO, NULL, "stopped");
@@ -325,6 +327,7 @@ int parent_main(const struct parent_options *options)
 	int status = run(&p);
 
 	children_free(&p);
+	hosts_free(&p.hosts);
 	unwatch(&p);
 	notify_free(&p.notify);
 	listeners_free(&p.listeners);
