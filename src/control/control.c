@@ -1,14 +1,11 @@
 #include "control/control.h"
 
-#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/answer.h"
-#include "control/client.h"
+#include "control/control-private.h"
 #include "control/peer.h"
-#include "control/request.h"
 #include "net/listener.h"
-#include "proc/role.h"
 
 #include <event2/buffer.h>
 #include <jansson.h>
@@ -18,145 +15,9 @@
 
 enum {
 	CLIENTS_MAX = 32,
-	PAGE = 500,                 /* of the queue, at a time */
-	ANSWER_TIMEOUT_S = 90,      /* a look-up at Dovecot may take 60 */
 	OUTPUT_OCTETS = 256 << 10,  /* more waits for the client to read */
 	REQUEST_OCTETS = 256 << 10, /* of arena, for a line of 16 KiB */
 };
-
-struct session {
-	TAILQ_ENTRY(session) entry;
-	struct control *control;
-	struct client *client;
-	struct event *timer; /* for the answer */
-	struct request request;
-	uint64_t id;             /* of the open request; 0 = none */
-	const struct link *peer; /* who has it */
-	uint64_t after;          /* QUEUE_LIST: the last row shown */
-	unsigned rows;           /* QUEUE_LIST: of this page */
-	bool wants_page;         /* QUEUE_LIST: when the client has read */
-};
-
-struct control {
-	struct role_self *self;
-	struct listener *listener;
-	int waiting_fd; /* a listener that came before start(); or -1 */
-	bool is_started;
-	/* cppcheck-suppress unusedStructMember ; the macros use them */
-	TAILQ_HEAD(, session) sessions;
-	unsigned session_count;
-	uint64_t last_id;
-	unsigned next_receive; /* they take turns */
-};
-
-/* --- the end of a request ---------------------------------------------------------- */
-
-static void finish(struct session *s)
-{
-	s->id = 0;
-	s->peer = NULL;
-	s->wants_page = false;
-	(void)event_del(s->timer);
-	client_done(s->client);
-}
-
-static void fail(struct session *s, const char *why)
-{
-	answer_error(client_output(s->client), why);
-	finish(s);
-}
-
-static void on_timeout(int fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	fail(arg, "no answer in time");
-}
-
-/* --- asking ---------------------------------------------------------------------------- */
-
-static void ask(struct session *s, struct link *peer, struct message *m)
-{
-	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
-
-	s->peer = peer;
-	(void)event_add(s->timer, &timeout);
-	link_send(peer, m, -1);
-}
-
-static void ask_page(struct session *s)
-{
-	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
-	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
-
-	s->wants_page = false;
-	s->rows = 0;
-	m.queue_list = (struct msg_queue_list){ .id = s->id,
-						.after = s->after,
-						.limit = PAGE };
-	if (queue == NULL)
-		fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
-}
-
-static void ask_retry(struct session *s)
-{
-	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
-	struct message m = { .type = MESSAGE_QUEUE_RETRY, .fd = -1 };
-
-	m.queue_retry =
-		(struct msg_queue_retry){ .id = s->id,
-					  .queue_id = s->request.queue_id };
-	if (queue == NULL)
-		fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
-}
-
-static void ask_explain(struct session *s)
-{
-	struct control *c = s->control;
-	struct link *links[ROLE_INDEX_MAX];
-	size_t count = role_peers(c->self, ROLE_RECEIVE, links);
-	struct message m = { .type = MESSAGE_EXPLAIN, .fd = -1 };
-
-	m.explain = (struct msg_explain){ .id = s->id,
-					  .address = s->request.address };
-	if (count == 0)
-		fail(s, "nobody is there to resolve addresses; try again");
-	else
-		ask(s, links[c->next_receive++ % count], &m);
-}
-
-static void ask_reload(struct session *s)
-{
-	struct message m = { .type = MESSAGE_RELOAD,
-			     .fd = -1,
-			     .reload = { .id = s->id } };
-
-	ask(s, role_parent(s->control->self), &m);
-}
-
-static void begin(struct session *s)
-{
-	s->id = ++s->control->last_id;
-	s->after = 0;
-	switch (s->request.command) {
-	case REQUEST_QUEUE_LIST:
-		ask_page(s);
-		break;
-	case REQUEST_QUEUE_RETRY:
-		ask_retry(s);
-		break;
-	case REQUEST_RESOLVE:
-		ask_explain(s);
-		break;
-	case REQUEST_RELOAD:
-		ask_reload(s);
-		break;
-	}
-}
 
 /* --- clients ------------------------------------------------------------------------------ */
 
@@ -168,9 +29,9 @@ static void on_line(struct client *client, struct slice line, void *arg)
 
 	(void)client;
 	if (wrong != NULL)
-		fail(s, wrong);
+		session_fail(s, wrong);
 	else
-		begin(s);
+		session_begin(s);
 	s->request.address = S(""); /* the arena ends here */
 }
 
@@ -180,7 +41,7 @@ static void on_sent(struct client *client, void *arg)
 
 	(void)client;
 	if (s->wants_page)
-		ask_page(s);
+		session_ask_page(s);
 }
 
 static void on_client_closed(struct client *client, void *arg)
@@ -205,7 +66,7 @@ static void add_session(struct control *c, int fd, const char *refusal)
 	struct session *s = mem_new(sizeof(*s));
 
 	s->control = c;
-	s->timer = evtimer_new(role_base(c->self), on_timeout, s);
+	s->timer = evtimer_new(role_base(c->self), session_timeout, s);
 	s->client = client_new(role_base(c->self), fd, &client_events, s);
 	TAILQ_INSERT_TAIL(&c->sessions, s, entry);
 	c->session_count++;
@@ -271,12 +132,12 @@ static void take_page_end(struct control *c, const struct link *from,
 		return;
 	if (s->rows == 0) { /* the queue's pages may be shorter than ours */
 		answer_total(client_output(s->client), m->total);
-		finish(s);
+		session_finish(s);
 		return;
 	}
 	(void)event_del(s->timer);
 	if (evbuffer_get_length(client_output(s->client)) < OUTPUT_OCTETS)
-		ask_page(s);
+		session_ask_page(s);
 	else
 		s->wants_page = true; /* on_sent() */
 }
@@ -296,7 +157,7 @@ static void take_answer(struct control *c, const struct link *from, uint64_t id,
 		answer_explained(client_output(s->client), &m->explained);
 	else
 		answer_reloaded(client_output(s->client), &m->reloaded);
-	finish(s);
+	session_finish(s);
 }
 
 /* --- the role ---------------------------------------------------------------------------- */
@@ -377,7 +238,7 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	(void)self;
 	TAILQ_FOREACH(s, &c->sessions, entry)
 		if (s->id != 0 && s->peer == peer)
-			fail(s, "who was asked is gone; try again");
+			session_fail(s, "who was asked is gone; try again");
 }
 
 static const struct role_program program = {

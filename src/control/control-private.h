@@ -1,0 +1,50 @@
+/* The members of the role, for the files of this folder. */
+#ifndef CONTROL_CONTROL_PRIVATE_H
+#define CONTROL_CONTROL_PRIVATE_H
+
+#include "base/list.h"
+#include "control/client.h"
+#include "control/request.h"
+#include "proc/role.h"
+
+struct listener;
+
+/* A client and its open request. */
+struct session {
+	TAILQ_ENTRY(session) entry;
+	struct control *control;
+	struct client *client;
+	struct event *timer; /* for the answer: session_timeout() */
+	struct request request;
+	uint64_t id;             /* of the open request; 0 = none */
+	const struct link *peer; /* who has it */
+	uint64_t after;          /* QUEUE_LIST: the last row shown */
+	unsigned rows;           /* QUEUE_LIST: of this page */
+	bool wants_page;         /* QUEUE_LIST: when the client has read */
+};
+
+struct control {
+	struct role_self *self;
+	struct listener *listener;
+	int waiting_fd; /* a listener that came before start(); or -1 */
+	bool is_started;
+	/* cppcheck-suppress unusedStructMember ; the macros use them */
+	TAILQ_HEAD(, session) sessions;
+	unsigned session_count;
+	uint64_t last_id;
+	unsigned next_receive; /* they take turns */
+};
+
+/* session.c: a request's way to who knows, and its end. */
+/* Asks for what s->request says. */
+void session_begin(struct session *s);
+/* The next page of the queue. */
+void session_ask_page(struct session *s);
+/* The answer is written, whole. */
+void session_finish(struct session *s);
+/* There is none. */
+void session_fail(struct session *s, const char *why);
+/* For the timer. */
+void session_timeout(int fd, short what, void *arg);
+
+#endif

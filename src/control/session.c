@@ -1,0 +1,118 @@
+/* A request's way to who knows, and its end: control-private.h. */
+#include "control/answer.h"
+#include "control/control-private.h"
+
+enum {
+	PAGE = 500,            /* of the queue, at a time */
+	ANSWER_TIMEOUT_S = 90, /* a look-up at Dovecot may take 60 */
+};
+
+/* --- the end of a request ---------------------------------------------------------- */
+
+void session_finish(struct session *s)
+{
+	s->id = 0;
+	s->peer = NULL;
+	s->wants_page = false;
+	(void)event_del(s->timer);
+	client_done(s->client);
+}
+
+void session_fail(struct session *s, const char *why)
+{
+	answer_error(client_output(s->client), why);
+	session_finish(s);
+}
+
+void session_timeout(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	session_fail(arg, "no answer in time");
+}
+
+/* --- asking ---------------------------------------------------------------------------- */
+
+static void ask(struct session *s, struct link *peer, struct message *m)
+{
+	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
+
+	s->peer = peer;
+	(void)event_add(s->timer, &timeout);
+	link_send(peer, m, -1);
+}
+
+void session_ask_page(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
+
+	s->wants_page = false;
+	s->rows = 0;
+	m.queue_list = (struct msg_queue_list){ .id = s->id,
+						.after = s->after,
+						.limit = PAGE };
+	if (queue == NULL)
+		session_fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_retry(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_QUEUE_RETRY, .fd = -1 };
+
+	m.queue_retry =
+		(struct msg_queue_retry){ .id = s->id,
+					  .queue_id = s->request.queue_id };
+	if (queue == NULL)
+		session_fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_explain(struct session *s)
+{
+	struct control *c = s->control;
+	struct link *links[ROLE_INDEX_MAX];
+	size_t count = role_peers(c->self, ROLE_RECEIVE, links);
+	struct message m = { .type = MESSAGE_EXPLAIN, .fd = -1 };
+
+	m.explain = (struct msg_explain){ .id = s->id,
+					  .address = s->request.address };
+	if (count == 0)
+		session_fail(s,
+			     "nobody is there to resolve addresses; try again");
+	else
+		ask(s, links[c->next_receive++ % count], &m);
+}
+
+static void ask_reload(struct session *s)
+{
+	struct message m = { .type = MESSAGE_RELOAD,
+			     .fd = -1,
+			     .reload = { .id = s->id } };
+
+	ask(s, role_parent(s->control->self), &m);
+}
+
+void session_begin(struct session *s)
+{
+	s->id = ++s->control->last_id;
+	s->after = 0;
+	switch (s->request.command) {
+	case REQUEST_QUEUE_LIST:
+		session_ask_page(s);
+		break;
+	case REQUEST_QUEUE_RETRY:
+		ask_retry(s);
+		break;
+	case REQUEST_RESOLVE:
+		ask_explain(s);
+		break;
+	case REQUEST_RELOAD:
+		ask_reload(s);
+		break;
+	}
+}
