@@ -110,11 +110,12 @@ def wait_for(condition, timeout=10, what="it"):
 
 
 class Culver:
-    """settings are culver.conf's; aliases: {domain: text of its file}."""
+    """settings are culver.conf's; aliases: {domain: text of its file};
+    milters: {name: {setting: value}}, in order."""
 
     def __init__(self, dovecot=None, *, domains=("example.com",), aliases=None,
                  certificates=("mx.test",), as_root=False, wrapper=(),
-                 start=True, **settings):
+                 milters=None, start=True, **settings):
         self.as_root = as_root and os.geteuid() == 0
         self.owner = NOBODY if os.geteuid() == 0 and not self.as_root else None
         self.wrapper = list(wrapper)
@@ -149,6 +150,8 @@ class Culver:
                 dovecot_auth_userdb=dovecot.auth_userdb,
                 dovecot_lmtp=dovecot.lmtp)
         self.settings.update(settings)
+        if milters:
+            self.set_milters(milters)
         self.process = None
         if start:
             self.start()
@@ -196,6 +199,19 @@ class Culver:
         path = os.path.join(self.conf, "certs", name)
         self._make_directory(path)
         return make_certificate(path, name, *more, owner=self.owner, **how)
+
+    def set_milters(self, milters):
+        """Writes them into culver.conf; reload() makes them known."""
+        def written(value):
+            if isinstance(value, (list, tuple)):
+                return "{ " + ", ".join(map(written, value)) + " }"
+            return '"' + str(value) + '"'
+
+        self.write("culver.conf", "".join(
+            f"milter {name} {{\n" + "".join(
+                f"  {key} = {written(value)}\n"
+                for key, value in block.items()) + "}\n"
+            for name, block in milters.items()))
 
     def overrides(self):
         return [word for key, value in self.settings.items()

@@ -81,10 +81,8 @@ class RawFilter:
 
     def __init__(self, script=None, *, steps=0, actions=ACTIONS_ALL,
                  version=VERSION, symbols=None, tcp=False, start=True):
-        self.script = script or {}
-        self.options = options(version, actions, steps, symbols)
-        self.steps = steps
-        self.sessions = []
+        self.reset(script, steps=steps, actions=actions, version=version,
+                   symbols=symbols)
         self._tcp = tcp
         self._directory = tempfile.mkdtemp(prefix="mf", dir="/tmp")
         os.chmod(self._directory, 0o755)
@@ -111,6 +109,14 @@ class RawFilter:
         """For culver.conf."""
         return f"inet:127.0.0.1:{self.port}" if self._tcp else \
             f"unix:{self.path}"
+
+    def reset(self, script=None, *, steps=0, actions=ACTIONS_ALL,
+              version=VERSION, symbols=None):
+        """What it does from the next connection on; sessions are forgotten."""
+        self.script = script or {}
+        self.options = options(version, actions, steps, symbols)
+        self.steps = steps
+        self.sessions = []
 
     # --- its life -------------------------------------------------------------
 
