@@ -8,8 +8,16 @@
  * from within. One event at a time; milter_chain_abort() and
  * milter_chain_free() may come at any time and take back what runs.
  *
- * A filter that is away is tried again at the next message: CONNECT and HELO
- * are said to it again first.
+ * The first filter that does not say "go on" ends the event, and those behind
+ * it are not asked. What was decided about a message (but for a recipient
+ * refused alone) is the answer to all that follows of it, until the next MAIL
+ * or milter_chain_abort().
+ *
+ * A filter that fails at CONNECT or HELO is not spoken of, the verdict is "go
+ * on": it is tried again at MAIL, and what is set for failures applies there,
+ * to that message. One that failed in a message is tried again at the next.
+ * CONNECT and HELO are said to it again first; what it refuses there it refuses
+ * at that MAIL and all that follow.
  */
 #ifndef MILTER_CHAIN_H
 #define MILTER_CHAIN_H
@@ -25,6 +33,7 @@ enum milter_verdict_kind {
 	MILTER_CLOSE, /* say code (421) and text, and hang up */
 };
 
+/* Lives until the next event, abort or free. */
 struct milter_verdict {
 	enum milter_verdict_kind kind;
 	uint16_t code;      /* 4xx or 5xx */
@@ -56,6 +65,7 @@ struct milter_event {
 
 /* The server's side. All members are needed. */
 struct milter_chain_calls {
+	/* The chain may be freed in this one, and asked the next. */
 	void (*on_verdict)(const struct milter_verdict *verdict, void *arg);
 	/* The value of a macro ("i", "{auth_authen}") now, in arena. Returns
 	 * false where it has none: then it is not sent. */
@@ -108,13 +118,14 @@ const struct milter_verdict *milter_chain_rcpt(struct milter_chain *chain,
 const struct milter_verdict *milter_chain_rcpt_refused(
 	struct milter_chain *chain, struct slice recipient,
 	const struct slice *params, size_t param_count);
-/* DATA, or the first BDAT. */
+/* DATA, or the first BDAT. There is a recipient that was not refused. */
 const struct milter_verdict *milter_chain_data(struct milter_chain *chain);
-/* A command that is unknown or not there: the whole line. */
+/* A command that is unknown or not there: the whole line. MILTER_REFUSE comes
+ * with a 4xx; for "go on" the server says its own 500. */
 const struct milter_verdict *milter_chain_unknown(struct milter_chain *chain,
 						  struct slice line);
 /* The whole content, in message; filters change it. It stays the caller's and
- * lives until the verdict. */
+ * lives until the verdict; unless that is "go on", it is of no use any more. */
 const struct milter_verdict *milter_chain_content(
 	struct milter_chain *chain, struct milter_message *message);
 /* The message ends here for another reason: RSET, EHLO, our own refusal. */
@@ -122,7 +133,8 @@ void milter_chain_abort(struct milter_chain *chain);
 /* Whether MAIL's, RCPT's or DATA's verdict was MILTER_DROP: no filter is asked
  * about this message any more. */
 bool milter_chain_is_dropped(const struct milter_chain *chain);
-/* Names of filters that this message passed without, between blanks. */
+/* Names of filters that this message passed without, between blanks; until the
+ * next MAIL. */
 struct slice milter_chain_unfiltered(const struct milter_chain *chain,
 				     struct arena *arena);
 
