@@ -45,21 +45,10 @@ static const struct reply *parse(struct transaction *t, struct slice args)
 	return NULL;
 }
 
-/* RFC 6531 3.6: no mailbox of ours is told later that it cannot be. */
-static bool can_take(const struct session *s, struct targets targets)
-{
-	if (s->server->has_lmtp_smtputf8)
-		return true;
-	for (size_t i = 0; i < targets.count; i++)
-		if (targets.items[i].kind == TARGET_MAILBOX &&
-		    slice_has_high(targets.items[i].address))
-			return false;
-	return true;
-}
-
 static const struct reply *take(struct session *s, struct targets targets)
 {
-	if (!can_take(s, targets))
+	/* No mailbox of ours is told later that it cannot be. */
+	if (!s->server->has_lmtp_smtputf8 && !transaction_is_ascii(targets))
 		return &REPLY_NEEDS_ASCII_RECIPIENT;
 	if (!transaction_add_recipient(s->tx, targets))
 		return &REPLY_TOO_MANY_RECIPIENTS;

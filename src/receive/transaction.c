@@ -69,3 +69,12 @@ bool transaction_add_recipient(struct transaction *t, struct targets targets)
 	t->recipients[t->recipient_count++] = t->pending;
 	return true;
 }
+
+bool transaction_is_ascii(struct targets targets)
+{
+	for (size_t i = 0; i < targets.count; i++)
+		if (targets.items[i].kind == TARGET_MAILBOX &&
+		    slice_has_high(targets.items[i].address))
+			return false;
+	return true;
+}

@@ -72,5 +72,7 @@ void transaction_free(struct transaction **transaction);
 /* Makes the pending recipient one of the transaction's. Returns false when its
  * targets are too many for one message. */
 bool transaction_add_recipient(struct transaction *t, struct targets targets);
+/* RFC 6531 3.6: whether LMTP can be told of these without SMTPUTF8. */
+bool transaction_is_ascii(struct targets targets);
 
 #endif
