@@ -1,6 +1,8 @@
 #include "control/answer.h"
 
 #include "base/mem.h"
+#include "milter/filter.h"
+#include "milter/names.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -131,6 +133,78 @@ void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m)
 	(void)json_object_set_new(object, "taken", json_boolean(m->is_taken));
 	(void)json_object_set_new(object, "lines", texts(m->lines));
 	put(out, object);
+}
+
+static const char *state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[MILTER_UNTRIED] = "untried",
+		[MILTER_WORKS] = "works",
+		[MILTER_IS_AWAY] = "away",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+static json_t *action_names(uint32_t actions)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < MILTER_ACTION_NAMES; i++)
+		if ((actions & milter_action_names[i].bit) != 0)
+			(void)json_array_append_new(
+				array,
+				json_string(milter_action_names[i].name));
+	return array;
+}
+
+/* What the filter is not told. */
+static json_t *skipped_names(uint32_t steps)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < MILTER_STEP_NAMES; i++)
+		if ((steps & milter_step_names[i].skip_bit) != 0)
+			(void)json_array_append_new(
+				array, json_string(milter_step_names[i].name));
+	return array;
+}
+
+void answer_milter(struct evbuffer *out, const struct msg_milter_state *m)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} counters[] = {
+		{ "version", m->version },
+		{ "connections", m->connections },
+		{ "messages", m->messages },
+		{ "rejected", m->rejected },
+		{ "deferred", m->deferred },
+		{ "discarded", m->discarded },
+		{ "quarantined", m->quarantined },
+		{ "edited", m->edited },
+		{ "failed", m->failed },
+		{ "unfiltered", m->unfiltered },
+		{ "failed_at", m->failed_at },
+	};
+	json_t *milter = json_object();
+
+	(void)json_object_set_new(milter, "name", text(m->name));
+	(void)json_object_set_new(milter, "state",
+				  json_string(state_name(m->state)));
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		(void)json_object_set_new(milter, counters[i].key,
+					  number(counters[i].value));
+	(void)json_object_set_new(milter, "problem", text(m->problem));
+	(void)json_object_set_new(milter, "actions", action_names(m->actions));
+	(void)json_object_set_new(milter, "skipped", skipped_names(m->steps));
+	put_one(out, "milter", milter);
+}
+
+void answer_milters(struct evbuffer *out, size_t count)
+{
+	put_one(out, "milters", number(count));
 }
 
 void answer_error(struct evbuffer *out, const char *what)

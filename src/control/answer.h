@@ -5,9 +5,10 @@
  *   queue_retry  {"retried":N}
  *   resolve      {"result":"targets","steps":["...",...]}
  *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
+ *   milter_list  {"milter":{...}} for each filter, then {"milters":N}
  *   any          {"error":"..."}
  *
- * Every answer but "entry" is the last line of its request.
+ * Every answer but "entry" and "milter" is the last line of its request.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
@@ -21,6 +22,9 @@ void answer_total(struct evbuffer *out, uint64_t total);
 void answer_retried(struct evbuffer *out, uint64_t count);
 void answer_explained(struct evbuffer *out, const struct msg_explained *m);
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
+/* A filter's sums. */
+void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);
+void answer_milters(struct evbuffer *out, size_t count);
 void answer_error(struct evbuffer *out, const char *what);
 
 #endif

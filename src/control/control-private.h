@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "control/client.h"
+#include "control/milters.h"
 #include "control/request.h"
 #include "proc/role.h"
 
@@ -21,6 +22,7 @@ struct session {
 	uint64_t after;          /* QUEUE_LIST: the last row shown */
 	unsigned rows;           /* QUEUE_LIST: of this page */
 	bool wants_page;         /* QUEUE_LIST: when the client has read */
+	struct milters *milters; /* MILTER_LIST: from several peers */
 };
 
 struct control {

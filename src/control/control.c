@@ -51,6 +51,7 @@ static void on_client_closed(struct client *client, void *arg)
 	TAILQ_REMOVE(&s->control->sessions, s, entry);
 	s->control->session_count--;
 	event_free(s->timer);
+	milters_free(&s->milters);
 	client_free(&client);
 	mem_free(&s);
 }
@@ -160,6 +161,44 @@ static void take_answer(struct control *c, const struct link *from, uint64_t id,
 	session_finish(s);
 }
 
+/* The same for what several are asked. */
+static struct session *find_list(struct control *c, const struct link *from,
+				 uint64_t id)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &c->sessions, entry)
+		if (s->id == id && s->milters != NULL &&
+		    milters_is_open(s->milters, from))
+			break;
+	return s;
+}
+
+static void end_milters(struct session *s, const struct link *from)
+{
+	struct evbuffer *out = client_output(s->client);
+
+	if (!milters_end(s->milters, from))
+		return;
+	answer_milters(out, milters_answer(s->milters, out));
+	session_finish(s);
+}
+
+static void take_milter(struct control *c, const struct link *from,
+			const struct message *m)
+{
+	bool is_end = m->type == MESSAGE_MILTER_LIST_END;
+	struct session *s = find_list(
+		c, from, is_end ? m->milter_list_end.id : m->milter_state.id);
+
+	if (s == NULL)
+		return;
+	if (is_end)
+		end_milters(s, from);
+	else
+		milters_add(s->milters, &m->milter_state);
+}
+
 /* --- the role ---------------------------------------------------------------------------- */
 
 static void listen_on(struct control *c, int fd)
@@ -224,6 +263,10 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_RELOADED:
 		take_answer(c, from, m->reloaded.id, REQUEST_RELOAD, m);
 		break;
+	case MESSAGE_MILTER_STATE:
+	case MESSAGE_MILTER_LIST_END:
+		take_milter(c, from, m);
+		break;
 	default:
 		break;
 	}
@@ -237,7 +280,9 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 
 	(void)self;
 	TAILQ_FOREACH(s, &c->sessions, entry)
-		if (s->id != 0 && s->peer == peer)
+		if (s->milters != NULL && milters_is_open(s->milters, peer))
+			end_milters(s, peer);
+		else if (s->id != 0 && s->peer == peer)
 			session_fail(s, "who was asked is gone; try again");
 }
 

@@ -78,6 +78,7 @@ static const struct {
 	{ "queue_retry", REQUEST_QUEUE_RETRY },
 	{ "resolve", REQUEST_RESOLVE },
 	{ "reload", REQUEST_RELOAD },
+	{ "milter_list", REQUEST_MILTER_LIST },
 };
 
 static bool find_command(const char *name, enum request_command *ret_command)
@@ -101,6 +102,7 @@ static const char *read_request(json_t *object, struct arena *arena,
 		return read_address(object, arena, r);
 	case REQUEST_QUEUE_LIST:
 	case REQUEST_RELOAD:
+	case REQUEST_MILTER_LIST:
 		break;
 	}
 	return NULL;

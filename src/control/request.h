@@ -5,6 +5,7 @@
  *   {"command":"queue_retry"}  {"command":"queue_retry","id":"00000000000000a1"}
  *   {"command":"resolve","address":"user@example.com"}
  *   {"command":"reload"}
+ *   {"command":"milter_list"}
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
@@ -16,6 +17,7 @@ enum request_command {
 	REQUEST_QUEUE_RETRY,
 	REQUEST_RESOLVE,
 	REQUEST_RELOAD,
+	REQUEST_MILTER_LIST,
 };
 
 struct request {

@@ -14,6 +14,7 @@ void session_finish(struct session *s)
 	s->id = 0;
 	s->peer = NULL;
 	s->wants_page = false;
+	milters_free(&s->milters);
 	(void)event_del(s->timer);
 	client_done(s->client);
 }
@@ -97,6 +98,25 @@ static void ask_reload(struct session *s)
 	ask(s, role_parent(s->control->self), &m);
 }
 
+static void ask_milters(struct session *s)
+{
+	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
+	struct link *links[ROLE_INDEX_MAX];
+	size_t count = role_peers(s->control->self, ROLE_RECEIVE, links);
+	const struct message m = { .type = MESSAGE_MILTER_LIST,
+				   .fd = -1,
+				   .milter_list = { .id = s->id } };
+
+	if (count == 0) {
+		session_fail(s, "nobody is there to ask; try again");
+		return;
+	}
+	s->milters = milters_new(links, count);
+	(void)event_add(s->timer, &timeout);
+	for (size_t i = 0; i < count; i++)
+		link_send(links[i], &m, -1);
+}
+
 void session_begin(struct session *s)
 {
 	s->id = ++s->control->last_id;
@@ -113,6 +133,9 @@ void session_begin(struct session *s)
 		break;
 	case REQUEST_RELOAD:
 		ask_reload(s);
+		break;
+	case REQUEST_MILTER_LIST:
+		ask_milters(s);
 		break;
 	}
 }

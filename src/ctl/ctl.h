@@ -24,6 +24,7 @@ struct ctl {
 
 /* One for each verb. */
 int cmd_check_config(const struct ctl *ctl);
+int cmd_milter(const struct ctl *ctl);
 int cmd_queue(const struct ctl *ctl);
 int cmd_reload(const struct ctl *ctl);
 int cmd_resolve(const struct ctl *ctl);

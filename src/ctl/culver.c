@@ -11,6 +11,7 @@ static const char help[] =
 	"usage: culver [OPTION...] COMMAND\n"
 	"\n"
 	"  check-config        say what is wrong with the configuration\n"
+	"  milter [list]       say how each filter is doing\n"
 	"  queue [list]        list the mail that waits\n"
 	"  queue retry [ID]    try to deliver it now: all, or one message\n"
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
@@ -45,6 +46,7 @@ static const struct {
 } verbs[] = {
 	{ "check-config", cmd_check_config, 0, 0 },
 	{ "help", cmd_help, 0, 0 },
+	{ "milter", cmd_milter, 0, 3 },
 	{ "queue", cmd_queue, 0, 2 },
 	{ "reload", cmd_reload, 0, 0 },
 	{ "resolve", cmd_resolve, 1, 1 },

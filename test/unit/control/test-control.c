@@ -3,6 +3,7 @@
 #include "control/control.h"
 
 #include "base/mem.h"
+#include "milter/filter.h"
 #include "proc/link.h"
 #include "proc/role.h"
 
@@ -25,10 +26,10 @@
 enum { QUEUE_PAGE = 256, ROWS = 1203, ANSWER_OCTETS = 1 << 20 };
 
 static struct event_base *base;
-static struct link *parent, *queue, *receive;
+static struct link *parent, *queue, *receive, *receive2;
 static pid_t pid;
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
-static bool is_ready, is_silent;
+static bool is_ready, is_silent, is_hushed;
 static unsigned pages;
 
 /* --- the other side of the links ------------------------------------------------------ */
@@ -91,12 +92,37 @@ static void on_queue(struct link *link, struct message *m, void *arg)
 	link_send(link, &answer, -1);
 }
 
+static void send_milters(struct link *link, uint64_t id)
+{
+	struct message m = { .type = MESSAGE_MILTER_STATE, .fd = -1 };
+
+	m.milter_state = (struct msg_milter_state){ .id = id,
+						    .name = S("one"),
+						    .state = MILTER_WORKS,
+						    .version = 6,
+						    .actions = 0x41,
+						    .steps = 0x81,
+						    .messages = 3,
+						    .edited = 1 };
+	link_send(link, &m, -1);
+	if (link == receive2 && is_hushed)
+		return;
+	m.type = MESSAGE_MILTER_LIST_END;
+	m.milter_list_end = (struct msg_milter_list_end){ .id = id };
+	link_send(link, &m, -1);
+}
+
 static void on_receive(struct link *link, struct message *m, void *arg)
 {
 	struct message answer = { .type = MESSAGE_EXPLAINED, .fd = -1 };
-	struct slice steps[] = { S("first"), m->explain.address };
+	struct slice steps[] = { S("first"), S("") };
 
 	(void)arg;
+	if (m->type == MESSAGE_MILTER_LIST) {
+		send_milters(link, m->milter_list.id);
+		return;
+	}
+	steps[1] = m->explain.address;
 	answer.explained = (struct msg_explained){
 		.id = m->explain.id,
 		.result = RESOLVE_NO_USER,
@@ -123,12 +149,12 @@ static void on_parent(struct link *link, struct message *m, void *arg)
 
 /* --- birth ----------------------------------------------------------------------------- */
 
-static void send_peer(struct link **slot, enum role role,
+static void send_peer(struct link **slot, enum role role, unsigned index,
 		      link_on_message *on_message)
 {
 	struct message m = { .type = MESSAGE_PEER,
 			     .fd = -1,
-			     .peer = { .role = role, .index = 0 } };
+			     .peer = { .role = role, .index = index } };
 	int pair[2];
 
 	assert_int_equal(
@@ -171,6 +197,7 @@ static int set_up(void **state)
 	(void)state;
 	is_ready = false;
 	is_silent = false;
+	is_hushed = false;
 	pages = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0)
 		return -1;
@@ -186,8 +213,9 @@ static int set_up(void **state)
 			  on_parent, on_closed, NULL);
 	send_plain(MESSAGE_CONF_BEGIN);
 	send_plain(MESSAGE_CONF_COMMIT);
-	send_peer(&queue, ROLE_QUEUE, on_queue);
-	send_peer(&receive, ROLE_RECEIVE, on_receive);
+	send_peer(&queue, ROLE_QUEUE, 0, on_queue);
+	send_peer(&receive, ROLE_RECEIVE, 0, on_receive);
+	send_peer(&receive2, ROLE_RECEIVE, 1, on_receive);
 	send_listener();
 	send_plain(MESSAGE_START);
 	while (!is_ready)
@@ -205,6 +233,7 @@ static int tear_down(void **state)
 	(void)waitpid(pid, &status, 0);
 	link_free(&queue);
 	link_free(&receive);
+	link_free(&receive2);
 	link_free(&parent);
 	event_base_free(base);
 	(void)unlink(address.sun_path);
@@ -279,7 +308,8 @@ static void test_answers(void **state)
 	say(fd, "{\"command\":\"queue_retry\",\"id\":\"a1\"}\n");
 	expect(fd, "{\"retried\":1}\n");
 	say(fd, "{\"command\":\"resolve\",\"address\":\"x@y\"}\n");
-	expect(fd, "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
+	expect(fd,
+	       "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
 	say(fd, "{\"command\":\"reload\"}\n");
 	expect(fd, "{\"taken\":false,\"lines\":[\"culver.conf:1: no\"]}\n");
 	(void)close(fd);
@@ -304,6 +334,61 @@ static void test_list(void **state)
 		  "\"attempts\":3,\"reason\":\"two\\nlines\"}}\n")));
 	assert_non_null(strstr(got, "}}\n{\"total\":1203}\n"));
 	mem_free(&got);
+	(void)close(fd);
+}
+
+#define MILTER(messages, edited)                                               \
+	"{\"milter\":{\"name\":\"one\",\"state\":\"works\",\"version\":6,"     \
+	"\"connections\":0,\"messages\":" messages                             \
+	",\"rejected\":0,\"deferred\":0,\"discarded\":0,\"quarantined\":0,"    \
+	"\"edited\":" edited ",\"failed\":0,\"unfiltered\":0,\"failed_at\":0," \
+	"\"problem\":\"\",\"actions\":[\"add headers\",\"change sender\"],"    \
+	"\"skipped\":[\"connect\"]}}\n{\"milters\":1}\n"
+
+/* All receive processes are asked. */
+static void test_milters(void **state)
+{
+	int fd = dial();
+	bool is_end;
+	char *got;
+
+	(void)state;
+	say(fd, "{\"command\":\"milter_list\"}\n");
+	got = hear(fd, 2, &is_end);
+	assert_string_equal(got, MILTER("6", "2"));
+	mem_free(&got);
+	(void)close(fd);
+}
+
+/* One that ends in the middle of its answer is not waited for. */
+static void test_milters_without_one(void **state)
+{
+	int fd = dial();
+	bool is_end;
+	char *got;
+
+	(void)state;
+	is_hushed = true;
+	say(fd, "{\"command\":\"milter_list\"}\n");
+	for (int i = 0; i < 20; i++) {
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		(void)usleep(1000);
+	}
+	link_free(&receive2);
+	got = hear(fd, 2, &is_end);
+	assert_string_equal(got, MILTER("6", "2"));
+	mem_free(&got);
+	say(fd, "{\"command\":\"milter_list\"}\n");
+	got = hear(fd, 2, &is_end);
+	assert_string_equal(got, MILTER("3", "1"));
+	mem_free(&got);
+	link_free(&receive);
+	for (int i = 0; i < 20; i++) {
+		(void)event_base_loop(base, EVLOOP_NONBLOCK);
+		(void)usleep(1000);
+	}
+	say(fd, "{\"command\":\"milter_list\"}\n");
+	expect(fd, "{\"error\":\"nobody is there to ask; try again\"}\n");
 	(void)close(fd);
 }
 
@@ -394,7 +479,8 @@ static void test_peer_gone(void **state)
 	say(fd, "{\"command\":\"queue_retry\"}\n");
 	expect(fd, "{\"error\":\"the queue is away; try again\"}\n");
 	say(fd, "{\"command\":\"resolve\",\"address\":\"x@y\"}\n");
-	expect(fd, "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
+	expect(fd,
+	       "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
 	(void)close(fd);
 }
 
@@ -403,10 +489,15 @@ static void test_peer_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_answers),   TEST(test_list),
-		TEST(test_nonsense),  TEST(test_half_closed),
-		TEST(test_vanishing), TEST(test_too_many),
+		TEST(test_answers),
+		TEST(test_list),
+		TEST(test_nonsense),
+		TEST(test_half_closed),
+		TEST(test_vanishing),
+		TEST(test_too_many),
 		TEST(test_peer_gone),
+		TEST(test_milters),
+		TEST(test_milters_without_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
