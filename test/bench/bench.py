@@ -56,6 +56,7 @@ class Bench:
         certificate = self.place + "/tls"
         make_certificate(certificate, servers.HOSTNAME)
         self._start_dovecot()
+        self._start_filter()
         self.servers = [self._server(n, certificate) for n in names]
 
     def __enter__(self):
@@ -84,6 +85,18 @@ class Bench:
         for path in (self.dovecot.auth_client, self.dovecot.auth_userdb,
                      self.dovecot.lmtp):
             os.chmod(path, 0o666) # each server has a user of its own
+
+    def _start_filter(self):
+        """One of libmilter that wants every event, and accepts all."""
+        self.milter = f"{self.place}/milter"
+        script = f"{self.place}/milter-script"
+        with open(script, "w", encoding="ascii") as f:
+            f.write("negotiate\t\tquiet\n")
+        process = subprocess.Popen(
+            [f"{self.build}/test/filter/filter", f"unix:{self.milter}",
+             script, "/dev/null"], stdin=subprocess.DEVNULL, umask=0)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.kill)
 
     def _server(self, name, certificate):
         made = servers.SERVERS[name](self.place, certificate, self.dovecot,
@@ -137,9 +150,9 @@ class Peak:
 
 # --- scenarios: (bench, server) -> {metric: value} ----------------------------
 
-def mail(bench, server, *, warm=200, **options):
-    """Messages into the sink."""
-    with bench.running(server):
+def mail(bench, server, *, warm=200, milter=False, **options):
+    """Messages into the sink; milter: through a filter."""
+    with bench.running(server, milter=bench.milter if milter else None):
         bench.begin()
         warmed = bench.load(**{**options, "n": warm, "c": 10}).run()
         wait_count(lambda: bench.sink.delivered, warmed["accepted"])
@@ -257,6 +270,9 @@ SCENARIOS = {
     "inbound": functools.partial(mail, n=8000, c=20),
     "one-connection": functools.partial(mail, n=2000, c=1),
     "one-each": functools.partial(mail, n=3000, c=20, m=1),
+    "milter": functools.partial(mail, n=8000, c=20, milter=True),
+    "milter-one-each": functools.partial(mail, n=3000, c=20, m=1,
+                                         milter=True),
     "submission": functools.partial(mail, n=1500, c=20, m=1, T=True, a=LOGIN +
                                     ":secret", port=servers.SUBMISSION),
     "big": functools.partial(mail, n=20, c=4, m=1, s=BIG, warm=2),
@@ -277,6 +293,9 @@ INSTEAD = {
     ("culver-queue", "inbound"): functools.partial(mail, n=30000, c=20),
     ("culver", "one-connection"): functools.partial(mail, n=8000, c=1),
     ("culver", "one-each"): functools.partial(mail, n=10000, c=20, m=1),
+    ("culver", "milter"): functools.partial(mail, n=20000, c=20, milter=True),
+    ("culver-queue", "milter"): functools.partial(mail, n=20000, c=20,
+                                                  milter=True),
 }
 
 

@@ -36,6 +36,9 @@ if ! command -v postfix >/dev/null; then
 	fi
 	install_postfix
 fi
+[ -e /usr/include/libmilter/mfapi.h ] ||
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends install libmilter-dev
 for user in culver culverq culverhook; do
 	id -u $user >/dev/null 2>&1 ||
 		useradd --system --user-group --no-create-home \

@@ -1,5 +1,6 @@
 """The servers that bench.py compares, set up alike: the same domain, users,
-ports, certificate, Dovecot sockets; logging to syslog; no DNS, no filters."""
+ports, certificate, Dovecot sockets; logging to syslog; no DNS; no filter, or
+the same one."""
 
 import os
 import shutil
@@ -53,7 +54,7 @@ class Culver(Server):
     def path(self, name):
         return f"{self.place}/{name}"
 
-    def configure(self, lmtp, connections=100):
+    def configure(self, lmtp, connections=100, milter=None):
         del connections # one process takes as many as there are
         shutil.rmtree(self.path("state"), ignore_errors=True)
         certs = self.path(f"conf/certs/{HOSTNAME}")
@@ -78,6 +79,8 @@ connection_limit_per_address = 100000
 in_session_delivery = {self.in_session_delivery}
 log = "syslog"
 """)
+            if milter is not None:
+                f.write(f'milter bench {{ socket = "unix:{milter}" }}\n')
 
     def launch(self):
         self.process = subprocess.Popen(
@@ -185,7 +188,7 @@ class Postfix(Server):
         self.run("postfix", "-c", f"{self.place}/etc", *words,
                  stderr=subprocess.DEVNULL, **how)
 
-    def configure(self, lmtp, connections=100):
+    def configure(self, lmtp, connections=100, milter=None):
         for name in ("queue", "data"):
             shutil.rmtree(f"{self.place}/{name}", ignore_errors=True)
         for name in ("etc", "queue", "data"):
@@ -193,7 +196,8 @@ class Postfix(Server):
         shutil.chown(f"{self.place}/data", "postfix", "postfix")
         self._write("main.cf", MAIN_CF.format(
             place=self.place, hostname=HOSTNAME, domain=DOMAIN, lmtp=lmtp,
-            certificate=self.certificate, auth=self.dovecot.auth_client))
+            certificate=self.certificate, auth=self.dovecot.auth_client) +
+            (f"smtpd_milters = unix:{milter}\n" if milter else ""))
         self._write("master.cf", MASTER_CF.format(
             port=PORT, submission=SUBMISSION, processes=connections))
         self._write("vmailbox", "".join(f"u{i}@{DOMAIN} x\n"
