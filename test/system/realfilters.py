@@ -46,6 +46,27 @@ def accepts(path):
             return False
 
 
+class DkimKey:
+    """A key for "sel._domainkey" of a domain: its file, and what DNS would
+    say."""
+
+    def __init__(self, program, domain, selector="sel"):
+        self.domain, self.selector = domain, selector
+        self.path = program.path(f"{selector}.private")
+        subprocess.run(["openssl", "genrsa", "-out", self.path, "1024"],
+                       check=True, capture_output=True)
+        program.own(self.path)
+        public = subprocess.run(
+            ["openssl", "rsa", "-in", self.path, "-pubout"], check=True,
+            capture_output=True, text=True).stdout
+        self.record = "v=DKIM1; k=rsa; p=" + \
+            "".join(public.split("\n")[1:-2])
+
+    @property
+    def name(self):
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
 # --- rspamd ---------------------------------------------------------------------
 
 # Debian's own configuration, with what stands here in local.d and override.d.
@@ -75,7 +96,7 @@ RSPAMD = {
         skip_authenticated = false;
     """,
     "override.d/dkim_signing.conf": """
-        path = "{place}/dkim.key"; selector = "rs"; use_esld = false;
+        path = "{place}/rs.private"; selector = "rs"; use_esld = false;
         sign_local = false; allow_username_mismatch = true;
     """,
     "override.d/greylist.conf": """
@@ -121,8 +142,8 @@ GTUBE = {
 
 
 class Rspamd(RealFilter):
-    """With a private redis, which greylisting needs. It signs for
-    logins; ready after some ten seconds."""
+    """With a private redis, which greylisting needs. It signs for logins by
+    its key, and is ready after some ten seconds."""
 
     def __init__(self):
         super().__init__("rs")
@@ -132,9 +153,7 @@ class Rspamd(RealFilter):
         for name, text in RSPAMD.items():
             self.write(name, text.format(**values))
         self.write("rspamd.local.lua", RSPAMD_LUA)
-        subprocess.run(["openssl", "genrsa", "-out", self.path("dkim.key"),
-                        "1024"], check=True, capture_output=True)
-        os.chmod(self.path("dkim.key"), 0o644)
+        self.key = DkimKey(self, "example.com", "rs")
         self.launch("redis-server", "--port", "0", "--unixsocket",
                     self.path("redis"), "--save", "", "--dir",
                     self.path("db"))
@@ -148,27 +167,6 @@ class Rspamd(RealFilter):
 
 
 # --- opendkim, opendmarc ----------------------------------------------------------
-
-class DkimKey:
-    """A key made by opendkim-genkey, for "sel._domainkey" of a domain."""
-
-    def __init__(self, program, domain, selector="sel"):
-        self.domain, self.selector = domain, selector
-        subprocess.run(["opendkim-genkey", "-b", "1024", "-d", domain, "-s",
-                        selector, "-D", program.directory], check=True,
-                       capture_output=True)
-        self.path = program.path(f"{selector}.private")
-        program.own(self.path)
-        public = subprocess.run(
-            ["openssl", "rsa", "-in", self.path, "-pubout"], check=True,
-            capture_output=True, text=True).stdout
-        self.record = "v=DKIM1; k=rsa; p=" + \
-            "".join(public.split("\n")[1:-2])
-
-    @property
-    def name(self):
-        return f"{self.selector}._domainkey.{self.domain}"
-
 
 class OpenDkim(RealFilter):
     """mode: "s", "v" or "sv". It signs for its key's domain what comes from
