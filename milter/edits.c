@@ -170,9 +170,14 @@ static struct slice in_one_line(struct slice value, struct arena *arena)
 	char *p = arena_alloc(arena, clipped.n + 3);
 	size_t n = 0;
 
-	for (size_t i = 0; i < clipped.n; i++)
-		if (clipped.p[i] != '\r' && clipped.p[i] != '\n')
-			p[n++] = clipped.p[i] == '\t' ? ' ' : clipped.p[i];
+	for (size_t i = 0; i < clipped.n; i++) {
+		const char c = clipped.p[i];
+
+		if (c == '\t')
+			p[n++] = ' ';
+		else if (c != '\r' && c != '\n')
+			p[n++] = c;
+	}
 	for (size_t i = 0; i < 3 && clipped.n == DESCRIBED_OCTETS; i++)
 		p[n++] = '.';
 	return (struct slice){ .p = p, .n = n };

@@ -27,16 +27,19 @@ static bool is_all_blank(struct slice line)
 	return slice_trim(line).n == 0;
 }
 
-static char clean(char c)
+static bool is_control(char c)
 {
-	return (c >= 0 && c < ' ' && c != '\t') || c == 127 ? '?' : c;
+	return (unsigned char)c < ' ' || c == 127;
 }
 
 static char *put_clean(char *p, struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		*p++ = clean(s.p[i]);
-	return p;
+	for (size_t i = 0; i < s.n; i++) {
+		p[i] = s.p[i];
+		if (is_control(p[i]) && p[i] != '\t')
+			p[i] = '?';
+	}
+	return p + s.n;
 }
 
 struct slice edit_clean_value(struct slice value, bool has_leading_space,
@@ -75,8 +78,10 @@ struct slice edit_clean_reason(struct slice reason, struct arena *arena)
 		slice_head(slice_trim(reason), MILTER_REASON_OCTETS);
 	char *p = arena_alloc(arena, clipped.n + 1);
 
-	for (size_t i = 0; i < clipped.n; i++)
-		p[i] = clipped.p[i] >= ' ' && clipped.p[i] < 127 ? clipped.p[i]
-								 : '?';
+	for (size_t i = 0; i < clipped.n; i++) {
+		p[i] = clipped.p[i];
+		if (is_control(p[i]) || (unsigned char)p[i] > 127)
+			p[i] = '?';
+	}
 	return (struct slice){ .p = p, .n = clipped.n };
 }

@@ -140,7 +140,9 @@ static char shown(char c)
 {
 	unsigned char u = (unsigned char)c;
 
-	return (u < 32 && u != '\t') || u == 127 ? '?' : c;
+	if ((u < 32 && u != '\t') || u == 127)
+		return '?';
+	return c;
 }
 
 static struct model_text value_of(const char *value, bool has_leading_space)

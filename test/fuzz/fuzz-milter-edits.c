@@ -36,7 +36,10 @@ struct run {
 
 static char next_octet(struct run *r)
 {
-	char c = r->in.n > 0 ? r->in.p[0] : 0;
+	char c = '\0';
+
+	if (r->in.n > 0)
+		c = r->in.p[0];
 
 	r->in = slice_tail(r->in, 1);
 	return c;
