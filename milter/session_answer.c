@@ -58,13 +58,14 @@ static void accepted(struct milter_session *s)
 {
 	if (s->state == MILTER_IN_MESSAGE)
 		s->filter->stats.messages++;
-	if (s->at == MILTER_BODYEOB) {
+	if (s->at != MILTER_BODYEOB)
+		milter_session_tell(s, MILTER_EVENT_VERDICT, S("accept"), 0);
+	if (s->ask->kind == MILTER_ASK_CONTENT) {
 		milter_session_finish(s);
-		return;
+	} else {
+		let_go(s);
+		s->answer = MILTER_GOES_ON;
 	}
-	milter_session_tell(s, MILTER_EVENT_VERDICT, S("accept"), 0);
-	let_go(s);
-	s->answer = MILTER_GOES_ON;
 }
 
 /* A libmilter keeps the message open when it discards at a recipient. */
