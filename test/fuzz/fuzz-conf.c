@@ -3,6 +3,7 @@
  * for the next file. */
 #include "base/arena.h"
 #include "base/mem.h"
+#include "conf/endpoint.h"
 #include "conf/parse.h"
 
 #include <assert.h>
@@ -47,6 +48,45 @@ static void check_equal(const struct conf *a, const struct conf *b, size_t i,
 		assert(strcmp(va[j], vb[j]) == 0);
 }
 
+static void check_milters(const struct conf *conf, struct conf *copy,
+			  struct conf_errors *errors)
+{
+	const struct check_place at = { .errors = errors };
+
+	for (size_t i = 0; i < conf->milter_count; i++) {
+		AUTO(arena_free) struct arena *a = arena_new(8 << 20);
+		const struct conf_milter *m = &conf->milters[i];
+		struct conf_milter *to =
+			conf_add_milter(copy, slice_of(m->name));
+
+		assert(to != NULL);
+		for (size_t k = 0; k < conf_milter_settings.count; k++) {
+			size_t count;
+			const char **values = conf_get_milter(m, k, a, &count);
+
+			if (strcmp(conf_milter_settings.rows[k].name,
+				   "socket") != 0 ||
+			    values[0][0] != '\0')
+				assert(conf_set_milter(copy, to, k, values,
+						       count, &at));
+		}
+	}
+}
+
+/* A good file's filters can be connected to. */
+static void check_sockets(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->milter_count; i++) {
+		AUTO(arena_free) struct arena *a = arena_new(4096);
+		struct endpoint e;
+
+		assert(endpoint_parse(slice_of(conf->milters[i].socket), a,
+				      &e) == NULL);
+		assert((e.kind == ENDPOINT_UNIX) == (e.path != NULL));
+		assert((e.kind == ENDPOINT_UNIX) == (e.port == 0));
+	}
+}
+
 static void check_round_trip(const struct conf *conf)
 {
 	struct arena *a = arena_new(8 << 20);
@@ -60,6 +100,7 @@ static void check_round_trip(const struct conf *conf)
 		assert(conf_set(copy, i, values, count, NULL, 0, errors));
 		check_equal(conf, copy, i, a);
 	}
+	check_milters(conf, copy, errors);
 	conf_free(&copy);
 	conf_errors_free(&errors);
 	arena_free(&a);
@@ -108,6 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(is_good == (conf_errors_count(errors) == 0));
 	check_lines(errors);
 	check_round_trip(conf);
+	if (is_good)
+		check_sockets(conf);
 	conf_free(&conf);
 	conf_errors_free(&errors);
 	check_next_file();

@@ -35,6 +35,26 @@ ERRORS = {
     "open list": ('listen_smtp = { "127.0.0.1:25"\n', ["culver.conf:"]),
     "no value": ("hostname\n", ["culver.conf:"]),
     "bad hostname": ("hostname = \"a b\"\n", ["culver.conf:1", "hostname"]),
+    "unknown block": ("\nfilter rspamd {\n}\n",
+                      ["culver.conf:2", "filter", "milter"]),
+    "no socket": ("milter rspamd {\n  dry_run = yes\n}\n",
+                  ["culver.conf:1", "rspamd", "socket"]),
+    "bad socket": ("milter rspamd {\n  socket = inet:11332\n}\n",
+                   ["culver.conf:2", "socket", "inet:HOST:PORT"]),
+    "one name twice": ("milter a { socket = /a }\nmilter A { socket = /b }\n",
+                       ["culver.conf:2", "milter", "line 1"]),
+    "unknown in a block": ("milter a {\n  socket = /a\n  on_failur = no\n}\n",
+                           ["culver.conf:3", "on_failur", "on_failure"]),
+    "twice in a block": ("milter a {\n  socket = /a\n  socket = /a\n}\n",
+                         ["culver.conf:3", "socket", "line 2"]),
+    "bad value in a block": ("milter a {\n  on_failure = defer\n"
+                             "  socket = /a\n}\n",
+                             ["culver.conf:2", "on_failure", "tempfail"]),
+    "for nobody": ("milter a {\n  socket = /a\n  only_authenticated = yes\n"
+                   "  only_unauthenticated = yes\n}\n",
+                   ["culver.conf:1", "milter a", "only_authenticated"]),
+    "block in a block": ("milter a {\n  milter b { socket = /a }\n}\n",
+                         ["culver.conf:2", "milter"]),
     "bad level": ("log_level = loud\n", ["culver.conf:1", "log_level"]),
 }
 
@@ -81,6 +101,29 @@ def test_empty_file_is_valid():
         assert check(culver)[0] == 0
         culver.write("culver.conf", "")
         assert check(culver)[0] == 0
+
+
+def test_blocks_are_valid():
+    with Culver(start=False) as culver:
+        culver.set_milters({
+            "rspamd": {"socket": "inet:localhost:11332"},
+            "open-dkim": {"socket": "unix:/run/opendkim.sock",
+                          "listeners": ["submission", "local"],
+                          "macros": ["{verify}=no", "j"],
+                          "on_failure": "accept", "protocol": 4}})
+        status, said = check(culver)
+        assert status == 0, said
+        assert "culver.conf" not in said, said
+
+
+def test_hook_that_cannot_be_run_is_said():
+    with Culver(start=False) as culver:
+        culver.write("hooks/post-data", "#!/bin/sh\n")
+        status, said = check(culver)
+        assert status == 0, said
+        assert "hooks/post-data: cannot be run" in said and "451" in said
+        os.chmod(os.path.join(culver.conf, "hooks/post-data"), 0o755)
+        assert "hooks" not in check(culver)[1]
 
 
 def test_every_setting_is_checked_before_anything_starts():

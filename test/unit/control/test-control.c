@@ -308,8 +308,7 @@ static void test_answers(void **state)
 	say(fd, "{\"command\":\"queue_retry\",\"id\":\"a1\"}\n");
 	expect(fd, "{\"retried\":1}\n");
 	say(fd, "{\"command\":\"resolve\",\"address\":\"x@y\"}\n");
-	expect(fd,
-	       "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
+	expect(fd, "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
 	say(fd, "{\"command\":\"reload\"}\n");
 	expect(fd, "{\"taken\":false,\"lines\":[\"culver.conf:1: no\"]}\n");
 	(void)close(fd);
@@ -479,8 +478,7 @@ static void test_peer_gone(void **state)
 	say(fd, "{\"command\":\"queue_retry\"}\n");
 	expect(fd, "{\"error\":\"the queue is away; try again\"}\n");
 	say(fd, "{\"command\":\"resolve\",\"address\":\"x@y\"}\n");
-	expect(fd,
-	       "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
+	expect(fd, "{\"result\":\"no user\",\"steps\":[\"first\",\"x@y\"]}\n");
 	(void)close(fd);
 }
 
