@@ -132,13 +132,15 @@ static struct slice clean(struct slice text, struct arena *arena)
 	text = slice_head(text, 2 * LINE_OCTETS); /* each may be a "%%" */
 	out = arena_alloc(arena, text.n + 1);
 	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
+		char c = text.p[i];
 
 		if (c == '%' && i + 1 < text.n && text.p[i + 1] == '%')
 			i++;
 		if (c == '\t')
 			c = ' ';
-		out[n++] = c < ' ' || c == 0x7f ? '?' : (char)c;
+		else if (slice_has_control((struct slice){ &c, 1 }))
+			c = '?';
+		out[n++] = c;
 	}
 	return clip((struct slice){ out, n });
 }

@@ -114,6 +114,7 @@ static const struct {
 	size_t arguments_min, arguments_max; /* with the name */
 } verbs[] = {
 	{ "list", list, 1, 1 },
+	{ "check", cmd_milter_check, 2, 3 },
 };
 
 int cmd_milter(const struct ctl *ctl)
@@ -125,6 +126,6 @@ int cmd_milter(const struct ctl *ctl)
 		    ctl->argument_count >= verbs[i].arguments_min &&
 		    ctl->argument_count <= verbs[i].arguments_max)
 			return verbs[i].run(ctl);
-	ctl_complain("milter takes list");
+	ctl_complain("milter takes list, or check NAME [FILE]");
 	return CTL_USAGE;
 }

@@ -12,6 +12,8 @@ static const char help[] =
 	"\n"
 	"  check-config        say what is wrong with the configuration\n"
 	"  milter [list]       say how each filter is doing\n"
+	"  milter check NAME [FILE]\n"
+	"                      see whether a filter works, with this message\n"
 	"  queue [list]        list the mail that waits\n"
 	"  queue retry [ID]    try to deliver it now: all, or one message\n"
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
