@@ -65,6 +65,7 @@ bool stream_is_tls(const struct stream *s);
  * name, the SNI name the client sent (checked to be a host name). */
 struct slice stream_tls_version(const struct stream *s);
 struct slice stream_tls_cipher(const struct stream *s);
+unsigned stream_tls_cipher_bits(const struct stream *s); /* of its key */
 struct slice stream_tls_server_name(const struct stream *s);
 /*
  * Channel binding data of a type ("tls-exporter", "tls-server-end-point",

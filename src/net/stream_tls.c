@@ -23,6 +23,14 @@ struct slice stream_tls_cipher(const struct stream *s)
 	return slice_of(c != NULL ? SSL_CIPHER_standard_name(c) : NULL);
 }
 
+unsigned stream_tls_cipher_bits(const struct stream *s)
+{
+	const SSL_CIPHER *c =
+		stream_is_tls(s) ? SSL_get_current_cipher(s->ssl) : NULL;
+
+	return c != NULL ? (unsigned)SSL_CIPHER_get_bits(c, NULL) : 0;
+}
+
 static bool is_host_octet(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

@@ -12,7 +12,7 @@ enum { READ_OCTETS = 65536 };
 
 static void put(struct transaction *t, struct slice octets)
 {
-	if (octets.n == 0)
+	if (octets.n == 0 || t->dropped_by.n > 0)
 		return;
 	if (content_state(t->content) == CONTENT_WAITING) {
 		if (t->held == NULL)

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 enum { AUTH_ARENA_OCTETS = 65536 };
 
@@ -24,6 +23,7 @@ void session_auth_free(struct session_auth **auth)
 static void take_login(struct session *s, const struct login_result *result)
 {
 	s->login = mem_string(arena_string(s->server->scratch, result->user));
+	filters_keep_login(s, s->auth->mechanism);
 	LOG(LOG_INFO, &s->log, "authenticated", log_text("user", result->user),
 	    log_text("master", result->master),
 	    log_string("mechanism", s->auth->mechanism),
@@ -167,30 +167,13 @@ enum step auth_step(struct session *s)
 
 /* --- the command ------------------------------------------------------------------------ */
 
-static uint16_t port_of(const union session_peer *p)
-{
-	return p->any.sa_family == AF_INET6 ? ntohs(p->in6.sin6_port)
-					    : ntohs(p->in.sin_port);
-}
-
-static struct slice local_address(const struct session *s, uint16_t *ret_port)
-{
-	union session_peer local = { .any = { .sa_family = AF_UNSPEC } };
-	socklen_t size = sizeof(local);
-
-	if (getsockname(s->fd, &local.any, &size) < 0)
-		return (struct slice){ .n = 0 };
-	*ret_port = port_of(&local);
-	return session_peer_text(&local, s->server->scratch);
-}
-
 static void start(struct session *s, struct slice mechanism, bool has_initial,
 		  struct slice initial)
 {
 	struct login_params p = {
 		.mechanism = mechanism,
 		.remote_ip = slice_of(s->peer_ip),
-		.remote_port = port_of(&s->peer),
+		.remote_port = session_peer_port(&s->peer),
 		.session = s->log.value,
 		.local_name = stream_tls_server_name(s->stream),
 		.client_id = slice_of(s->hello),
@@ -199,7 +182,8 @@ static void start(struct session *s, struct slice mechanism, bool has_initial,
 		.initial = initial,
 	};
 
-	p.local_ip = local_address(s, &p.local_port);
+	p.local_ip =
+		session_local_address(s, s->server->scratch, &p.local_port);
 	s->auth = mem_new(sizeof(*s->auth));
 	s->auth->mechanism =
 		mem_string(arena_string(s->server->scratch, mechanism));

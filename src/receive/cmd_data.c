@@ -3,13 +3,22 @@
 
 /* --- DATA -------------------------------------------------------------------------- */
 
-void cmd_data(struct session *s, struct slice args)
+static void begin_data(struct session *s, const struct milter_verdict *v)
 {
-	(void)args;
+	if (filters_refuse(s, v)) {
+		session_end_transaction(s);
+		return;
+	}
 	data_reader_init_dot(&s->tx->data, s->server->conf->message_size_limit);
 	body_begin(s);
 	session_enter(s, ST_DATA);
 	session_reply(s, &REPLY_START_DATA);
+}
+
+void cmd_data(struct session *s, struct slice args)
+{
+	(void)args;
+	filters_data(s, begin_data);
 }
 
 enum step data_step(struct session *s)
@@ -44,17 +53,9 @@ enum step chunk_step(struct session *s)
 	return STEP_NEXT;
 }
 
-static void begin_chunk(struct session *s, uint64_t octets, bool is_last)
+static void begin_chunk(struct session *s, uint64_t octets)
 {
-	struct transaction *t = s->tx;
-
-	if (s->state == ST_RCPT) {
-		data_reader_init_chunked(&t->data,
-					 s->server->conf->message_size_limit);
-		body_begin(s);
-	}
-	t->is_last_chunk = is_last;
-	data_reader_begin_chunk(&t->data, octets);
+	data_reader_begin_chunk(&s->tx->data, octets);
 	session_enter(s, ST_CHUNK);
 	if (octets == 0)
 		end_chunk(s);
@@ -63,27 +64,62 @@ static void begin_chunk(struct session *s, uint64_t octets, bool is_last)
 /* RFC 3030 2: the octets come whether we want them or not. */
 static void eat_chunk(struct session *s, uint64_t octets)
 {
-	session_refuse(s, session_out_of_order(s, VERB_BDAT));
 	if (s->state == ST_CLOSING)
 		return;
-	s->eat_octets = octets;
+	s->chunk_octets = octets;
 	s->state_after = s->state;
 	session_enter(s, ST_EAT);
+}
+
+/* chunk_octets of the first one are to come. */
+static void begin_chunks(struct session *s, const struct milter_verdict *v)
+{
+	uint64_t octets = s->chunk_octets;
+
+	if (filters_refuse(s, v)) {
+		session_end_transaction(s);
+		eat_chunk(s, octets);
+		return;
+	}
+	data_reader_init_chunked(&s->tx->data,
+				 s->server->conf->message_size_limit);
+	body_begin(s);
+	begin_chunk(s, octets);
+}
+
+static void refuse_chunk(struct session *s, uint64_t octets)
+{
+	const struct reply *standing = filters_standing(s);
+
+	session_refuse(s, standing != NULL
+				  ? standing
+				  : session_out_of_order(s, VERB_BDAT));
+	eat_chunk(s, octets);
 }
 
 enum step eat_step(struct session *s)
 {
 	struct evbuffer *in = stream_input(s->stream);
 	size_t have = evbuffer_get_length(in);
-	size_t n = have < s->eat_octets ? have : (size_t)s->eat_octets;
+	size_t n = have < s->chunk_octets ? have : (size_t)s->chunk_octets;
 
 	(void)evbuffer_drain(in, n);
-	s->eat_octets -= n;
+	s->chunk_octets -= n;
 	s->rate_octets += n;
-	if (s->eat_octets > 0)
+	if (s->chunk_octets > 0)
 		return STEP_WAIT;
 	session_enter(s, s->state_after);
 	return STEP_NEXT;
+}
+
+static void take_chunk(struct session *s, uint64_t octets, bool is_last)
+{
+	s->tx->is_last_chunk = is_last;
+	s->chunk_octets = octets;
+	if (s->state == ST_RCPT)
+		filters_data(s, begin_chunks);
+	else
+		begin_chunk(s, octets);
 }
 
 void cmd_bdat(struct session *s, struct slice args)
@@ -96,7 +132,7 @@ void cmd_bdat(struct session *s, struct slice args)
 	if (!command_parse_bdat(args, &octets, &is_last))
 		session_refuse(s, &lost);
 	else if (s->state == ST_RCPT || s->state == ST_CHUNKS)
-		begin_chunk(s, octets, is_last);
+		take_chunk(s, octets, is_last);
 	else
-		eat_chunk(s, octets);
+		refuse_chunk(s, octets);
 }

@@ -1,7 +1,32 @@
-/* EHLO and HELO: RFC 5321 4.1.1.1. */
+/* The greeting, EHLO and HELO: RFC 5321 3.1 and 4.1.1.1. */
 #include "receive/session-private.h"
 
 #include "base/mem.h"
+
+static void say_greeting(struct session *s, const struct milter_verdict *v)
+{
+	struct slice parts[] = { slice_of(s->server->conf->hostname),
+				 S(" ESMTP Culver"),
+				 { .n = 0 } };
+	const struct reply *standing;
+	struct reply greeting = { .code = 220 };
+
+	if (filters_refuse_client(s, v))
+		return;
+	standing = filters_standing(s);
+	if (standing != NULL && reply_is_permanent(standing)) {
+		greeting.code = 554;
+		parts[1] = S(" ");
+		parts[2] = standing->text;
+	}
+	greeting.text = arena_join(s->server->scratch, parts, 3);
+	session_reply(s, &greeting);
+}
+
+void session_greet(struct session *s)
+{
+	filters_connect(s, say_greeting);
+}
 
 /* RFC 4954 4: only where it can be used. */
 static struct slice auth_line(const struct session *s, struct arena *a)
@@ -42,6 +67,17 @@ static struct slice ehlo_text(const struct session *s, struct arena *a)
 	return arena_join(a, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
+/* For who will send nothing. */
+static struct slice short_text(const struct session *s, struct arena *a)
+{
+	const struct slice parts[] = {
+		slice_of(s->server->conf->hostname),
+		S("\nPIPELINING\nENHANCEDSTATUSCODES"),
+	};
+
+	return arena_join(a, parts, 2);
+}
+
 /* Returns false, with the refusal said, if name is none. */
 static bool take_hello(struct session *s, struct slice name)
 {
@@ -56,24 +92,39 @@ static bool take_hello(struct session *s, struct slice name)
 	return true;
 }
 
-void cmd_ehlo(struct session *s, struct slice args)
+static void say_ehlo(struct session *s, const struct milter_verdict *v)
 {
+	struct arena *a = s->server->scratch;
 	struct reply r = { .code = 250 };
 
-	if (!take_hello(s, args))
+	if (filters_refuse_client(s, v))
 		return;
-	s->is_esmtp = true;
-	r.text = ehlo_text(s, s->server->scratch);
+	r.text = filters_standing(s) != NULL ? short_text(s, a)
+					     : ehlo_text(s, a);
 	session_reply(s, &r);
 }
 
-void cmd_helo(struct session *s, struct slice args)
+void cmd_ehlo(struct session *s, struct slice args)
+{
+	if (!take_hello(s, args))
+		return;
+	s->is_esmtp = true;
+	filters_hello(s, say_ehlo);
+}
+
+static void say_helo(struct session *s, const struct milter_verdict *v)
 {
 	struct reply r = { .code = 250,
 			   .text = slice_of(s->server->conf->hostname) };
 
+	if (!filters_refuse_client(s, v))
+		session_reply(s, &r);
+}
+
+void cmd_helo(struct session *s, struct slice args)
+{
 	if (!take_hello(s, args))
 		return;
 	s->is_esmtp = false;
-	session_reply(s, &r);
+	filters_hello(s, say_helo);
 }

@@ -38,19 +38,29 @@ static const struct reply *parse(struct session *s, struct slice args)
 	struct transaction *t = s->tx;
 	const struct reply *refusal;
 	struct address sender;
-	struct slice rest;
+	struct slice path, rest;
 	int error;
 
-	if (!command_strip_keyword(args, S("FROM:"), &rest))
+	if (!command_strip_keyword(args, S("FROM:"), &path))
 		return &REPLY_SYNTAX;
-	error = address_parse_path(rest, t->arena, &sender, &rest);
+	error = address_parse_path(path, t->arena, &sender, &rest);
 	if (error != 0)
 		return path_refusal(error);
 	t->reverse_path = address_format(&sender, t->arena);
 	refusal = params_parse_mail(rest, t->arena, &t->mail);
-	if (refusal != NULL)
-		return refusal;
-	return check_sender(s, &sender, &t->mail);
+	if (refusal == NULL)
+		refusal = check_sender(s, &sender, &t->mail);
+	if (refusal == NULL)
+		filters_keep_mail(s, slice_head(path, path.n - rest.n), rest);
+	return refusal;
+}
+
+static void after_filters(struct session *s, const struct milter_verdict *v)
+{
+	if (filters_refuse(s, v))
+		session_end_transaction(s);
+	else
+		session_reply(s, &REPLY_SENDER_OK);
 }
 
 void cmd_mail(struct session *s, struct slice args)
@@ -68,6 +78,6 @@ void cmd_mail(struct session *s, struct slice args)
 		transaction_free(&s->tx);
 	} else {
 		session_enter(s, ST_MAIL);
-		session_reply(s, &REPLY_SENDER_OK);
+		filters_mail(s, after_filters);
 	}
 }

@@ -23,10 +23,20 @@ void cmd_vrfy(struct session *s, struct slice args)
 		session_reply(s, &REPLY_VRFY);
 }
 
-void cmd_expn(struct session *s, struct slice args)
+/* A filter may ask for patience; a 5xx is said in our own words. */
+static void after_filters(struct session *s, const struct milter_verdict *v)
 {
-	(void)args;
-	session_refuse(s, &REPLY_NOT_IMPLEMENTED);
+	bool is_ours = v->kind == MILTER_REFUSE && v->code >= 500;
+
+	if (!is_ours && filters_refuse(s, v))
+		return;
+	session_refuse(s, s->verb == VERB_UNKNOWN ? &REPLY_UNKNOWN_COMMAND
+						  : &REPLY_NOT_IMPLEMENTED);
+}
+
+void cmd_expn(struct session *s, struct slice line)
+{
+	filters_unknown(s, line, after_filters);
 }
 
 void cmd_help(struct session *s, struct slice args)
@@ -48,8 +58,7 @@ void cmd_http(struct session *s, struct slice args)
 	session_refuse(s, &REPLY_NOT_SMTP);
 }
 
-void cmd_unknown(struct session *s, struct slice args)
+void cmd_unknown(struct session *s, struct slice line)
 {
-	(void)args;
-	session_refuse(s, &REPLY_UNKNOWN_COMMAND);
+	filters_unknown(s, line, after_filters);
 }

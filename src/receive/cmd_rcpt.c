@@ -21,15 +21,16 @@ static bool is_full(const struct session *s)
 }
 
 /* Reads args into t->asked and t->pending. Returns NULL or the refusal. */
-static const struct reply *parse(struct transaction *t, struct slice args)
+static const struct reply *parse(struct session *s, struct slice args)
 {
+	struct transaction *t = s->tx;
 	const struct reply *refusal;
-	struct slice rest;
+	struct slice path, rest;
 	int error;
 
-	if (!command_strip_keyword(args, S("TO:"), &rest))
+	if (!command_strip_keyword(args, S("TO:"), &path))
 		return &REPLY_SYNTAX;
-	error = address_parse_path(rest, t->arena, &t->asked, &rest);
+	error = address_parse_path(path, t->arena, &t->asked, &rest);
 	if (error != 0)
 		return path_refusal(error);
 	t->pending.original = address_format(&t->asked, t->arena);
@@ -42,6 +43,7 @@ static const struct reply *parse(struct transaction *t, struct slice args)
 		return &REPLY_NO_LITERALS;
 	if (t->asked.is_utf8 && !t->mail.is_smtputf8)
 		return &REPLY_NEEDS_SMTPUTF8;
+	filters_keep_rcpt(s, slice_head(path, path.n - rest.n), rest);
 	return NULL;
 }
 
@@ -89,21 +91,38 @@ static const struct reply *verdict(struct session *s,
 	return &REPLY_INTERNAL;
 }
 
-static void on_answer(const struct resolve_answer *answer, void *arg)
+/* Filters were told that it is refused. */
+static void after_refusal(struct session *s, const struct milter_verdict *v)
 {
-	struct session *s = arg;
-	const struct reply *refusal;
+	const struct reply *refusal = s->tx->refusal;
 
-	s->tx->resolution = NULL;
-	session_op_done(s);
-	refusal = verdict(s, answer);
-	arena_clear(s->server->scratch);
-	if (refusal != NULL) {
-		session_refuse(s, refusal);
+	(void)v;
+	s->tx->refusal = NULL;
+	session_refuse(s, refusal);
+}
+
+static void after_filters(struct session *s, const struct milter_verdict *v)
+{
+	if (filters_refuse(s, v)) {
+		transaction_drop_recipient(s->tx);
 	} else {
 		session_enter(s, ST_RCPT);
 		session_reply(s, &REPLY_RECIPIENT_OK);
 	}
+}
+
+static void on_answer(const struct resolve_answer *answer, void *arg)
+{
+	struct session *s = arg;
+
+	s->tx->resolution = NULL;
+	session_op_done(s);
+	s->tx->refusal = verdict(s, answer);
+	arena_clear(s->server->scratch);
+	if (s->tx->refusal != NULL)
+		filters_rcpt_refused(s, after_refusal);
+	else
+		filters_rcpt(s, after_filters);
 	session_run(s);
 }
 
@@ -112,7 +131,7 @@ void cmd_rcpt(struct session *s, struct slice args)
 	const struct reply *refusal;
 
 	s->tx->pending = (struct handover_recipient){ .original = { .n = 0 } };
-	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s->tx, args);
+	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s, args);
 	s->tx->asked_count++;
 	if (refusal != NULL) {
 		session_refuse(s, refusal);

@@ -11,10 +11,27 @@ static void forget(struct session *s)
 	s->is_esmtp = false;
 }
 
+/* RFC 3207 4 has 454 for what is temporary. */
+static void refuse_client(struct session *s, const struct reply *standing)
+{
+	struct reply r = *standing;
+
+	if (reply_is_transient(&r)) {
+		r = REPLY_TLS_UNAVAILABLE;
+		r.status[1] = 3;
+		r.text = standing->text;
+	}
+	session_refuse(s, &r);
+}
+
 void cmd_starttls(struct session *s, struct slice args)
 {
+	const struct reply *standing = filters_standing(s);
+
 	(void)args;
-	if (stream_is_tls(s->stream)) {
+	if (standing != NULL) {
+		refuse_client(s, standing);
+	} else if (stream_is_tls(s->stream)) {
 		session_refuse(s, &REPLY_TLS_ALREADY);
 	} else if (tls_server_count(s->server->tls) == 0) {
 		session_refuse(s, &REPLY_TLS_UNAVAILABLE);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "proc/role.h"
 #include "receive/clients.h"
+#include "receive/filter_set.h"
 #include "receive/generation.h"
 #include "receive/hooks.h"
 #include "receive/questions.h"
@@ -114,6 +115,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);
 	r->server.hooks = hooks_new(self);
+	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
 	r->logins_socket = (struct dovecot_socket){
 		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT
@@ -166,6 +168,8 @@ static void on_conf(struct role_self *self, void *arg)
 	}
 	generation_free(&r->next);
 	use(r, role_conf(self));
+	r->server.filters =
+		filter_set_new(self, role_conf(self), r->server.filters);
 	domains_free(&old_domains);
 	tls_server_free(&old_tls);
 }
@@ -217,6 +221,9 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_POST_DATA_RESULT:
 	case MESSAGE_ALIAS_RESOLVED:
 		hooks_on_message(r->server.hooks, m);
+		break;
+	case MESSAGE_MILTER_LIST:
+		filter_set_list(r->server.filters, from, m->milter_list.id);
 		break;
 	case MESSAGE_EXPLAIN:
 	case MESSAGE_RESOLVE:
@@ -307,6 +314,8 @@ static void receive_done(struct receive *r)
 	resolver_free(&r->server.resolver);
 	handovers_free(&r->server.handovers);
 	hooks_free(&r->server.hooks);
+	milter_set_release(&r->server.filters);
+	filter_log_free(&r->server.filter_log);
 	spooler_free(&r->server.spool);
 	login_client_free(&r->server.logins);
 	userdb_client_free(&r->users);

@@ -8,9 +8,11 @@
 
 #include "auth/login.h"
 #include "base/list.h"
+#include "milter/filter.h"
 #include "net/tls.h"
 #include "proc/census.h"
 #include "receive/content.h"
+#include "receive/filter_log.h"
 #include "receive/handover.h"
 #include "receive/resolve.h"
 #include "smtp/command.h"
@@ -29,6 +31,8 @@ struct server {
 	struct spooler *spool;
 	struct handovers *handovers;
 	struct hooks *hooks;
+	struct milter_set *filters; /* NULL: none is set */
+	struct filter_log *filter_log;
 	struct census *census; /* NULL: nobody counts */
 
 	bool has_room;          /* `queue` says so */

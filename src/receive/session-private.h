@@ -6,6 +6,7 @@
 #define RECEIVE_SESSION_PRIVATE_H
 
 #include "net/stream.h"
+#include "receive/filters.h"
 #include "receive/session.h"
 #include "receive/transaction.h"
 #include "smtp/reply.h"
@@ -36,6 +37,10 @@ enum session_op {
 	OP_RESOLVE,
 	OP_LOGIN,
 	OP_CONTENT,
+	OP_FILTER,
+	OP_REWRITE,
+	OP_ENVELOPE,
+	OP_HOOK,
 	OP_HANDOVER,
 };
 
@@ -76,13 +81,14 @@ struct session {
 	unsigned errors;
 	unsigned auth_failures;
 	unsigned transaction_count;
-	uint64_t active_ms;   /* the last octet either way */
-	uint64_t line_ms;     /* the first octet of an unfinished line; or 0 */
-	uint64_t rate_ms;     /* the minute of the rate floor began */
-	uint64_t rate_octets; /* of content since */
-	uint64_t eat_octets;  /* ST_EAT: left */
+	uint64_t active_ms;    /* the last octet either way */
+	uint64_t line_ms;      /* the first octet of an unfinished line; or 0 */
+	uint64_t rate_ms;      /* the minute of the rate floor began */
+	uint64_t rate_octets;  /* of content since */
+	uint64_t chunk_octets; /* of BDAT, before they come; ST_EAT: left */
 	struct transaction *tx;
 	struct session_auth *auth;
+	struct filters *filters; /* NULL: this listener has none */
 };
 
 enum step { STEP_NEXT, STEP_WAIT }; /* go on now; or something must come */
@@ -92,10 +98,16 @@ enum step { STEP_NEXT, STEP_WAIT }; /* go on now; or something must come */
 /* Every event ends here, and only here is a session freed. */
 void session_run(struct session *s);
 void session_enter(struct session *s, enum session_state state);
-void session_greet(struct session *s);
 bool session_is_submission(const struct session *s);
 /* The operation under way is done. */
 void session_op_done(struct session *s);
+
+/* --- peer.c ------------------------------------------------------------------ */
+
+uint16_t session_peer_port(const union session_peer *peer);
+/* Empty, and no port, if the socket has none. */
+struct slice session_local_address(const struct session *s, struct arena *arena,
+				   uint16_t *ret_port);
 
 /* --- session_reply.c --------------------------------------------------------- */
 
@@ -129,6 +141,8 @@ const struct reply *session_out_of_order(const struct session *s,
 /* --- transactions: session_transaction.c ---------------------------------------- */
 
 void session_begin_transaction(struct session *s);
+/* The state stays. */
+void session_drop_transaction(struct session *s);
 /* Back to ST_READY; no words. */
 void session_forget_transaction(struct session *s);
 /* The transaction was answered: the same, and the time to part if it is. */
@@ -137,6 +151,9 @@ void session_end_transaction(struct session *s);
 /* --- verbs: cmd_*.c; args without surrounding blanks ---------------------------- */
 
 typedef void session_verb(struct session *s, struct slice args);
+/* The connection is there, with TLS on 465: says 220 or what filters want. */
+void session_greet(struct session *s);
+
 session_verb cmd_helo, cmd_ehlo, cmd_mail, cmd_rcpt, cmd_data, cmd_bdat,
 	cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit,
 	cmd_starttls, cmd_auth, cmd_http, cmd_unknown;
@@ -145,7 +162,8 @@ enum step data_step(struct session *s);     /* ST_DATA */
 enum step chunk_step(struct session *s);    /* ST_CHUNK */
 enum step eat_step(struct session *s);      /* ST_EAT */
 enum step complete_step(struct session *s); /* ST_COMPLETE */
-enum step auth_step(struct session *s);     /* ST_AUTH */
+void complete_cancel(struct transaction *t);
+enum step auth_step(struct session *s); /* ST_AUTH */
 void session_auth_free(struct session_auth **auth);
 
 /* --- body.c: content on its way from input to struct content ------------------- */

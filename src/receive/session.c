@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 #include <sys/random.h>
@@ -181,10 +180,9 @@ static void on_tls(void *arg)
 	struct session *s = arg;
 
 	session_op_done(s);
+	session_enter(s, ST_GREETED);
 	if (s->service == LISTENER_SUBMISSIONS)
 		session_greet(s);
-	else
-		session_enter(s, ST_GREETED);
 	session_run(s);
 }
 
@@ -208,18 +206,6 @@ static const struct stream_callbacks callbacks = {
 
 /* --- birth and end ----------------------------------------------------------------- */
 
-void session_greet(struct session *s)
-{
-	struct arena *a = s->server->scratch;
-	const struct slice parts[] = { slice_of(s->server->conf->hostname),
-				       S(" ESMTP Culver") };
-	struct reply greeting = { .code = 220 };
-
-	session_enter(s, ST_GREETED);
-	greeting.text = arena_join(a, parts, 2);
-	session_reply(s, &greeting);
-}
-
 static void make_trace(char trace[SESSION_TRACE_OCTETS])
 {
 	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
@@ -229,20 +215,6 @@ static void make_trace(char trace[SESSION_TRACE_OCTETS])
 	assert(n == (ssize_t)sizeof(random));
 	for (size_t i = 0; i < sizeof(random); i++)
 		trace[i] = digits[random[i] & 31];
-}
-
-struct slice session_peer_text(const union session_peer *peer,
-			       struct arena *arena)
-{
-	char *text = arena_alloc(arena, INET6_ADDRSTRLEN);
-
-	if (peer->any.sa_family == AF_INET)
-		(void)inet_ntop(AF_INET, &peer->in.sin_addr, text,
-				INET6_ADDRSTRLEN);
-	else if (peer->any.sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, &peer->in6.sin6_addr, text,
-				INET6_ADDRSTRLEN);
-	return slice_of(text);
 }
 
 static void set_peer(struct session *s, const struct sockaddr_storage *peer)
@@ -273,11 +245,13 @@ void session_new(struct server *server, enum listener_service service, int fd,
 		census_enter(server->census, &s->peer.any);
 	s->stream = stream_new(server->base, fd, &callbacks, s);
 	LOG(LOG_DEBUG, &s->log, "connected", log_string("peer", s->peer_ip));
+	filters_begin(s);
 	if (service == LISTENER_SUBMISSIONS) {
 		session_enter(s, ST_TLS);
 		s->op = OP_TLS;
 		stream_start_tls(s->stream, server->tls);
 	} else {
+		session_enter(s, ST_GREETED);
 		session_greet(s);
 	}
 	arena_clear(server->scratch);
@@ -296,7 +270,8 @@ void session_free(struct session **session)
 		return;
 	LOG(LOG_DEBUG, &s->log, "closed", log_string("peer", s->peer_ip),
 	    log_number("transactions", s->transaction_count));
-	transaction_free(&s->tx);
+	filters_free(&s->filters);
+	session_drop_transaction(s);
 	session_auth_free(&s->auth);
 	stream_free(&s->stream);
 	if (s->server->census != NULL)

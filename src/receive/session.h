@@ -18,7 +18,8 @@ union session_peer {
 	struct sockaddr_in6 in6;
 };
 
-/* "192.0.2.1"; empty for what is no IP address. */
+/* "192.0.2.1", also where it came in an IPv6 address; empty for what is no IP
+ * address. */
 struct slice session_peer_text(const union session_peer *peer,
 			       struct arena *arena);
 

@@ -111,7 +111,8 @@ void session_shut(struct session *s)
 		session_enter(s, ST_OVER);
 	} else if (s->state != ST_CLOSING) {
 		s->op = OP_NONE;
-		transaction_free(&s->tx);
+		filters_free(&s->filters);
+		session_drop_transaction(s);
 		session_auth_free(&s->auth);
 		session_reply(s, &REPLY_SHUTDOWN);
 	}

@@ -11,23 +11,27 @@ void session_begin_transaction(struct session *s)
 	s->tx = transaction_new(trace, clock_monotonic_ms());
 }
 
-static void drop(struct session *s)
+void session_drop_transaction(struct session *s)
 {
-	if (s->tx != NULL && s->tx->reads_more)
+	if (s->tx == NULL)
+		return;
+	filters_abort(s);
+	complete_cancel(s->tx);
+	if (s->tx->reads_more)
 		stream_set_input_limit(s->stream, SESSION_INPUT_OCTETS);
 	transaction_free(&s->tx);
 }
 
 void session_forget_transaction(struct session *s)
 {
-	drop(s);
+	session_drop_transaction(s);
 	if (s->state != ST_GREETED)
 		session_enter(s, ST_READY);
 }
 
 void session_end_transaction(struct session *s)
 {
-	drop(s);
+	session_drop_transaction(s);
 	if (s->state == ST_CLOSING || s->state == ST_OVER)
 		return;
 	session_enter(s, ST_READY);

@@ -78,3 +78,9 @@ bool transaction_is_ascii(struct targets targets)
 			return false;
 	return true;
 }
+
+void transaction_drop_recipient(struct transaction *t)
+{
+	t->recipient_count--;
+	t->target_count -= t->recipients[t->recipient_count].targets.count;
+}

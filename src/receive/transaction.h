@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "mail/header.h"
+#include "milter/message.h"
 #include "receive/content.h"
 #include "receive/handover.h"
 #include "receive/resolve.h"
@@ -21,7 +22,11 @@ enum {
 
 /* How far a message has come since its last octet: complete.c. */
 enum complete_step {
-	COMPLETE_CONTENT, /* what was written is flushed */
+	COMPLETE_CONTENT,  /* what was written is flushed */
+	COMPLETE_FILTERS,  /* milters see it */
+	COMPLETE_EDITS,    /* what they changed is done to the content */
+	COMPLETE_ENVELOPE, /* and to sender and recipients */
+	COMPLETE_HOOK,     /* hooks/post-data sees it */
 	COMPLETE_HANDOVER,
 };
 
@@ -39,6 +44,8 @@ struct transaction {
 	struct handover_recipient pending;
 	struct resolution *resolution;
 	size_t asked_count; /* RCPTs, whatever became of them */
+	/* It is refused, and filters are being told; a REPLY_*. */
+	const struct reply *refusal;
 
 	struct handover_recipient *recipients;
 	size_t recipient_count;
@@ -60,7 +67,14 @@ struct transaction {
 	bool reads_more; /* the stream's input limit was raised */
 
 	enum complete_step step; /* ST_COMPLETE */
-	struct slice hold;       /* why the queue is to hold it, or empty */
+	struct slice dropped_by; /* the filter that wants it all accepted and
+	                            nothing delivered, or empty */
+	/* What goes on then; complete_cancel() ends it. */
+	struct milter_message *message; /* the content as filters see it */
+	struct rewrite *rewrite;
+	struct envelope *envelope;
+	struct post_data *post_data;
+	struct slice hold; /* why the queue is to hold it, or empty */
 	struct handover *handover;
 };
 
@@ -74,5 +88,7 @@ void transaction_free(struct transaction **transaction);
 bool transaction_add_recipient(struct transaction *t, struct targets targets);
 /* RFC 6531 3.6: whether LMTP can be told of these without SMTPUTF8. */
 bool transaction_is_ascii(struct targets targets);
+/* Takes the last one back. */
+void transaction_drop_recipient(struct transaction *t);
 
 #endif

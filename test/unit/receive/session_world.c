@@ -1,12 +1,17 @@
 #include "session_world.h"
 
+#include "filter_world.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/stream.h"
+#include "receive/post_data.h"
+#include "receive/rewrite.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { INPUT_LIMIT = 16384 };
@@ -118,6 +123,11 @@ struct slice stream_tls_cipher(const struct stream *s)
 {
 	return s->is_tls ? S("TLS_AES_128_GCM_SHA256")
 			 : (struct slice){ .n = 0 };
+}
+
+unsigned stream_tls_cipher_bits(const struct stream *s)
+{
+	return s->is_tls ? 128 : 0;
 }
 
 struct slice stream_tls_server_name(const struct stream *s)
@@ -359,9 +369,21 @@ enum content_state content_state(const struct content *content)
 
 enum content_state content_finish(struct content *content)
 {
+	world->finished = content;
 	if (world->content_fails)
 		content->state = CONTENT_NO_ROOM;
 	return content->state;
+}
+
+int content_fd(const struct content *content)
+{
+	(void)content;
+	return -1;
+}
+
+uint64_t content_octets(const struct content *content)
+{
+	return evbuffer_get_length(content->octets);
 }
 
 static void content_is_ready(struct content *c)
@@ -369,6 +391,96 @@ static void content_is_ready(struct content *c)
 	world->waiting = NULL;
 	c->state = CONTENT_OPEN;
 	c->on_ready(c->arg);
+}
+
+/* --- a new content ------------------------------------------------------------------------ */
+
+struct rewrite {
+	struct content *content;
+	rewrite_on_done *on_done;
+	void *arg;
+};
+
+/* The body is taken to be all of the old content. */
+struct rewrite *rewrite_start(struct event_base *base, struct spooler *spool,
+			      const struct rewrite_parts *parts,
+			      rewrite_on_done *on_done, void *arg)
+{
+	struct rewrite *r = mem_new(sizeof(*r));
+	struct evbuffer *old = world->finished->octets;
+
+	(void)base;
+	assert(world->rewrite == NULL);
+	assert(parts->body.octets == evbuffer_get_length(old));
+	r->content = content_new(spool, NULL, NULL);
+	(void)evbuffer_add(r->content->octets, parts->prefix.p,
+			   parts->prefix.n);
+	(void)evbuffer_add(r->content->octets, parts->header.p,
+			   parts->header.n);
+	(void)evbuffer_add(r->content->octets, evbuffer_pullup(old, -1),
+			   evbuffer_get_length(old));
+	r->on_done = on_done;
+	r->arg = arg;
+	world->rewrite = r;
+	return r;
+}
+
+void rewrite_cancel(struct rewrite **rewrite)
+{
+	if (*rewrite == NULL)
+		return;
+	content_free(&(*rewrite)->content);
+	world->rewrite = NULL;
+	mem_free(rewrite);
+}
+
+static void end_rewrite(struct rewrite *r)
+{
+	world->rewrite = NULL;
+	world->finished = r->content;
+	r->on_done(CONTENT_OPEN, &r->content, r->arg);
+	assert(r->content == NULL);
+	mem_free(&r);
+}
+
+/* --- hooks/post-data ---------------------------------------------------------------------- */
+
+struct post_data {
+	post_data_on_end *done;
+	void *arg;
+};
+
+bool post_data_is_wanted(const struct session *s)
+{
+	(void)s;
+	return world->hook_header.n > 0 || world->hook_refusal != NULL;
+}
+
+struct post_data *post_data_start(struct session *s, post_data_on_end *done,
+				  void *arg)
+{
+	struct post_data *p = mem_new(sizeof(*p));
+
+	(void)s;
+	p->done = done;
+	p->arg = arg;
+	world->post_data = p;
+	return p;
+}
+
+void post_data_cancel(struct post_data **post_data)
+{
+	if (*post_data == NULL)
+		return;
+	world->post_data = NULL;
+	mem_free(post_data);
+}
+
+static void end_post_data(struct post_data *p)
+{
+	world->post_data = NULL;
+	p->done(world->hook_header, world->hook_refusal, p->arg);
+	mem_free(&p);
 }
 
 /* --- the handover ------------------------------------------------------------------------ */
@@ -413,6 +525,7 @@ struct handover *handover_start(struct handovers *handovers,
 	memcpy(world->trace, request->trace.p, sizeof(world->trace) - 1);
 	world->recipients = request->recipient_count;
 	world->queue_only = request->queue_only;
+	world->is_held = request->hold.n > 0;
 	(void)evbuffer_drain(world->content,
 			     evbuffer_get_length(world->content));
 	(void)evbuffer_add_buffer(world->content, (*content)->octets);
@@ -475,7 +588,11 @@ static void settle(void)
 			content_is_ready(world->waiting);
 		else if (world->handover != NULL)
 			answer_handover(world->handover);
-		else
+		else if (world->rewrite != NULL)
+			end_rewrite(world->rewrite);
+		else if (world->post_data != NULL)
+			end_post_data(world->post_data);
+		else if (!filter_world_settle())
 			is_busy = stream_turn(world->stream);
 	}
 }
@@ -572,6 +689,31 @@ const char *world_said(struct world *w)
 
 	assert(strlen(text) == n - 1);
 	return text;
+}
+
+void world_heard(struct world *w, char *out, size_t room)
+{
+	const char *said = world_said(w);
+	size_t n = 0;
+
+	for (const char *at = said; *at != '\0';) {
+		const char *end = strstr(at, "\r\n");
+		unsigned a, b, c;
+		bool has_status =
+			sscanf(at + 4, "%1u.%2u.%2u ", &a, &b, &c) == 3;
+
+		assert(end != NULL);
+		if (at[3] == ' ') {
+			n += (size_t)snprintf(out + n, room - n, "%s%.3s",
+					      n > 0 ? ", " : "", at);
+			if (has_status)
+				n += (size_t)snprintf(out + n, room - n,
+						      " %u.%u.%u", a, b, c);
+		}
+		at = end + 2;
+	}
+	if (w->stream == NULL)
+		(void)snprintf(out + n, room - n, ", closed");
 }
 
 const char *world_content(struct world *w)

@@ -22,6 +22,8 @@ struct world {
 	bool has_tls;     /* there is a certificate */
 	bool spool_waits; /* content waits after its first write */
 	bool content_fails;
+	struct slice hook_header;         /* what hooks/post-data says, if */
+	const struct reply *hook_refusal; /* either is there */
 	uint64_t now_ms;
 
 	size_t delivered;         /* messages */
@@ -29,12 +31,16 @@ struct world {
 	char trace[14];           /* of its session */
 	size_t recipients;
 	bool queue_only;
+	bool is_held;
 
 	/* what is under way */
 	struct resolution *resolution;
 	struct login *login;
 	struct handover *handover;
 	struct content *waiting;
+	struct content *finished; /* the last one that was */
+	struct rewrite *rewrite;
+	struct post_data *post_data;
 };
 
 /* The one world: fakes have no other way to find it. */
@@ -53,6 +59,9 @@ void world_send(struct world *w, struct slice octets, size_t piece);
 void world_wait(struct world *w, unsigned seconds);
 /* All that was said so far as a C string; valid until the next call. */
 const char *world_said(struct world *w);
+/* The same without texts: "250-a\r\n250 2.1.0 b\r\n" becomes "250 2.1.0", and
+ * ", closed" ends it once the session is gone. */
+void world_heard(struct world *w, char *out, size_t room);
 /* The content of the last message as a C string, the trace ids made "x". */
 const char *world_content(struct world *w);
 

@@ -207,31 +207,6 @@ static const struct dialog dialogs[] = {
 	  .want = HELLO_SAID ", 235 2.7.0, 501 5.1.8, 250 2.1.0" },
 };
 
-/* "250-a\r\n250 2.1.0 b\r\n" becomes "250 2.1.0": code and enhanced code. */
-static void condense(const char *said, bool is_closed, char *out, size_t room)
-{
-	size_t n = 0;
-
-	for (const char *at = said; *at != '\0';) {
-		const char *end = strstr(at, "\r\n");
-		unsigned a, b, c;
-		bool has_status =
-			sscanf(at + 4, "%1u.%2u.%2u ", &a, &b, &c) == 3;
-
-		assert_non_null(end);
-		if (at[3] == ' ') {
-			n += (size_t)snprintf(out + n, room - n, "%s%.3s",
-					      n > 0 ? ", " : "", at);
-			if (has_status)
-				n += (size_t)snprintf(out + n, room - n,
-						      " %u.%u.%u", a, b, c);
-		}
-		at = end + 2;
-	}
-	if (is_closed)
-		(void)snprintf(out + n, room - n, ", closed");
-}
-
 static void run(const struct dialog *d, size_t piece)
 {
 	struct world *w = world_new(d->service);
@@ -241,7 +216,7 @@ static void run(const struct dialog *d, size_t piece)
 	world_send(w, slice_of(d->input), piece);
 	if (TAILQ_FIRST(&w->server.sessions) != NULL)
 		world_wait(w, 5); /* what lingers goes */
-	condense(world_said(w), w->stream == NULL, got, sizeof(got));
+	world_heard(w, got, sizeof(got));
 	if (strcmp(got, d->want) != 0)
 		print_error("%s (in pieces of %zu)\n", d->name, piece);
 	assert_string_equal(got, d->want);
@@ -339,7 +314,7 @@ static void expect(struct world *w, const char *want)
 {
 	char got[4096] = "";
 
-	condense(world_said(w), w->stream == NULL, got, sizeof(got));
+	world_heard(w, got, sizeof(got));
 	assert_string_equal(got, want);
 }
 
