@@ -1,6 +1,7 @@
 #include "milter/conn.h"
 
 #include "base/mem.h"
+#include "milter/outbox.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,7 +13,6 @@
 
 enum {
 	READ_OCTETS = 16 << 10,
-	KEPT_OCTETS = 256 << 10,   /* what a larger burst took is given back */
 	SYMBOL_OCTETS = 128 << 10, /* more than the reader takes */
 	PROBLEM_OCTETS = 128,
 };
@@ -33,10 +33,8 @@ struct milter_conn {
 	void *arg;
 	bool is_tcp;
 
-	struct milter_writer out; /* of which the first `sent` are sent */
-	size_t sent;
-	bool is_above;      /* more than MILTER_CONN_LOW waits */
-	bool is_unwritable; /* the end will be read */
+	struct milter_outbox out; /* once it is closed the end will be read */
+	bool is_above;            /* more than MILTER_CONN_LOW waits */
 
 	struct milter_reader *reader;
 	unsigned owed; /* replies */
@@ -83,7 +81,7 @@ static void destroy(struct milter_conn *c)
 	event_free(c->on_writable);
 	event_free(c->on_timeout);
 	fd_close(&c->fd);
-	mem_free(&c->out.p);
+	milter_outbox_clear(&c->out);
 	milter_reader_free(&c->reader);
 	arena_free(&c->symbols);
 	mem_free(&c);
@@ -96,7 +94,7 @@ static unsigned patience_ms(const struct milter_conn *c)
 {
 	if (c->state != READY)
 		return c->config.connect_ms;
-	if (milter_conn_unsent(c) > 0 || c->is_unwritable)
+	if (milter_conn_unsent(c) > 0 || c->out.is_closed)
 		return c->config.write_ms;
 	return c->owed > 0 ? c->reply_ms : 0;
 }
@@ -119,52 +117,21 @@ static struct slice late(const struct milter_conn *c)
 		return S("no connection in time");
 	if (c->state == NEGOTIATING)
 		return S("no answer to the options in time");
-	if (milter_conn_unsent(c) > 0 || c->is_unwritable)
+	if (milter_conn_unsent(c) > 0 || c->out.is_closed)
 		return S("it has taken nothing for too long");
 	return S("no reply in time");
 }
 
 /* --- sending ----------------------------------------------------------------- */
 
-static void forget_sent(struct milter_conn *c)
-{
-	struct milter_writer *w = &c->out;
-
-	if (c->sent < w->n) {
-		memmove(w->p, w->p + c->sent, w->n - c->sent);
-		w->n -= c->sent;
-	} else {
-		w->n = 0;
-	}
-	c->sent = 0;
-	if (w->n == 0 && w->room > KEPT_OCTETS) {
-		mem_free(&w->p);
-		w->room = 0;
-	}
-}
-
 /* One write. Returns the octets that the socket took. */
 static size_t push(struct milter_conn *c)
 {
-	size_t n = milter_conn_unsent(c);
-	ssize_t r;
+	size_t n = milter_outbox_send(&c->out, c->fd);
 
-	if (n == 0 || c->is_unwritable)
-		return 0;
-	r = send(c->fd, c->out.p + c->sent, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (r < 0 && errno != EAGAIN && errno != EINTR) {
-		/* What it said before it went may still be read. */
-		c->is_unwritable = true;
-		return 0;
-	}
-	if (r > 0)
-		c->sent += (size_t)r;
-	if (milter_conn_unsent(c) > 0)
+	if (milter_conn_unsent(c) > 0 && !c->out.is_closed)
 		(void)event_add(c->on_writable, NULL);
-	/* Not octet by octet: what is moved is less than what was sent. */
-	if (milter_conn_unsent(c) <= c->sent)
-		forget_sent(c);
-	return r > 0 ? (size_t)r : 0;
+	return n;
 }
 
 void milter_conn_flush(struct milter_conn *conn)
@@ -294,7 +261,7 @@ static void on_connected(struct milter_conn *c)
 	}
 	c->state = NEGOTIATING;
 	(void)event_add(c->on_readable, NULL);
-	milter_write_options(&c->out, &c->config.offer);
+	milter_write_options(&c->out.writer, &c->config.offer);
 	(void)push(c);
 	start_timer(c);
 }
@@ -388,8 +355,8 @@ void milter_conn_quit(struct milter_conn **conn, bool with_abort)
 
 	if (c != NULL && c->state == READY) {
 		if (with_abort)
-			milter_write_bare(&c->out, MILTER_ABORT);
-		milter_write_bare(&c->out, MILTER_QUIT);
+			milter_write_bare(&c->out.writer, MILTER_ABORT);
+		milter_write_bare(&c->out.writer, MILTER_QUIT);
 		(void)push(c);
 	}
 	milter_conn_free(conn);
@@ -403,17 +370,17 @@ const struct milter_options *milter_conn_options(const struct milter_conn *conn)
 struct milter_writer *milter_conn_writer(struct milter_conn *conn)
 {
 	assert(conn->state == READY || conn->state == ENDED);
-	return &conn->out;
+	return &conn->out.writer;
 }
 
 void milter_conn_body(struct milter_conn *conn, struct slice octets)
 {
-	milter_write_octets(&conn->out, octets);
+	milter_write_octets(&conn->out.writer, octets);
 }
 
 size_t milter_conn_unsent(const struct milter_conn *conn)
 {
-	return conn->out.n - conn->sent;
+	return milter_outbox_unsent(&conn->out);
 }
 
 void milter_conn_expect(struct milter_conn *conn, unsigned timeout_ms)

@@ -194,7 +194,7 @@ static bool parse_replycode(struct slice data, struct arena *arena,
 			    struct milter_reply *reply,
 			    struct slice *ret_problem)
 {
-	struct slice lines[2 * LINES]; /* with a LF after each */
+	struct slice lines[2 * LINES]; /* a LF before each */
 	struct slice text, line;
 	struct head head = { .code = 0 };
 	bool is_last = false;
@@ -215,15 +215,16 @@ static bool parse_replycode(struct slice data, struct arena *arena,
 			return false;
 		if (n == 2 * LINES)
 			continue; /* more is not passed on */
-		lines[n++] = clean(text, arena);
-		lines[n++] = S("\n");
+		lines[n] = S("\n");
+		lines[n + 1] = clean(text, arena);
+		n += 2;
 	}
 	if (data.n > 0) {
 		*ret_problem = S("its reply goes on after its last line");
 		return false;
 	}
 	reply->smtp_code = head.code;
-	reply->text = arena_join(arena, lines, n - 1);
+	reply->text = arena_join(arena, lines + 1, n - 1);
 	return true;
 }
 

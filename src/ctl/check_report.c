@@ -125,7 +125,8 @@ void check_fail(struct check *c, struct slice problem)
 		return;
 	c->has_failed = true;
 	if (c->report != NULL)
-		check_say(c, "problem", NULL, problem);
+		(void)json_object_set_new(c->report, "problem",
+					  json_of(problem));
 	else
 		ctl_complain("milter %s: %s", c->milter->name,
 			     arena_string(c->arena, problem));
