@@ -54,7 +54,7 @@ static bool is_program(const char *path)
 
 const char *command_find(const char *word, struct arena *arena)
 {
-	struct slice rest = slice_of(environment_path), directory;
+	struct slice rest = slice_of(environment_path()), directory;
 
 	if (strchr(word, '/') != NULL)
 		return word;

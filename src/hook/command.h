@@ -16,7 +16,7 @@ bool command_split(struct slice command, struct arena *arena,
 		   const char *const **ret_words);
 
 /* Which file a first word means: itself when it has a slash, else the first
- * of that name in environment_path that can be executed. NULL: none. */
+ * of that name in environment_path() that can be executed. NULL: none. */
 const char *command_find(const char *word, struct arena *arena);
 
 /* The command in an alias's right side, "| command"; empty for another. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,9 +13,15 @@ enum {
 	LIST_OCTETS = 96 << 10,
 };
 
-/* As systemd gives it to services. */
-const char environment_path[] =
-	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const char *environment_path(void)
+{
+	const char *path = getenv("PATH");
+
+	/* As systemd gives it to services. */
+	return path != NULL && *path != '\0' ? path
+					     : "/usr/local/sbin:/usr/local/bin:"
+					       "/usr/sbin:/usr/bin:/sbin:/bin";
+}
 
 struct list {
 	struct arena *arena;
@@ -57,7 +64,7 @@ static struct list begin(struct slice directory, struct arena *arena)
 		 pw != NULL ? slice_of(pw->pw_name)
 			    : arena_format(arena, "%u", (unsigned)geteuid()));
 	add_text(&l, S("SHELL"), S("/bin/sh"));
-	add_text(&l, S("PATH"), slice_of(environment_path));
+	add_text(&l, S("PATH"), slice_of(environment_path()));
 	add_text(&l, S("PWD"), directory);
 	return l;
 }

@@ -8,8 +8,9 @@
 #include "base/arena.h"
 #include "proc/message.h"
 
-/* Where programs are looked for, ours and theirs. */
-extern const char environment_path[];
+/* Where programs are looked for, ours and theirs: PATH as the server was
+ * started with it, or systemd's. */
+const char *environment_path(void);
 
 /* USER, SHELL, PATH and PWD. directory: the configuration directory. */
 const char **environment_plain(struct slice directory, struct arena *arena);

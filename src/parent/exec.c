@@ -9,22 +9,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static size_t keep_variable(const char *name, char **ret_entry)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && asprintf(ret_entry, "%s=%s", name, value) > 0;
+}
+
 /* The few variables a role may see. */
-static char **clean_environment(void)
+static char **clean_environment(enum role role)
 {
 	static const char *const kept[] = { "TZ", "ASAN_OPTIONS",
 					    "UBSAN_OPTIONS", "OPENSSL_CONF" };
-	static char *environment[sizeof(kept) / sizeof(kept[0]) + 1];
+	static char *environment[sizeof(kept) / sizeof(kept[0]) + 2];
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		const char *value = getenv(kept[i]);
-		char *entry = NULL;
-
-		if (value != NULL &&
-		    asprintf(&entry, "%s=%s", kept[i], value) > 0)
-			environment[n++] = entry;
-	}
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		n += keep_variable(kept[i], &environment[n]);
+	if (role == ROLE_HOOK) /* for its programs */
+		n += keep_variable("PATH", &environment[n]);
 	environment[n] = NULL;
 	return environment;
 }
@@ -41,7 +44,7 @@ static void become(const struct parent *p, enum role role, char **argv)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (privileges_drop(&p->users, role) < 0)
 		_exit(77);
-	(void)fexecve(ROLE_PARENT_FD + 1, argv, clean_environment());
+	(void)fexecve(ROLE_PARENT_FD + 1, argv, clean_environment(role));
 	_exit(72);
 }
 

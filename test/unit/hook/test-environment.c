@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ static void test_post_data(void **state)
 	};
 
 	(void)state;
+	assert_int_equal(unsetenv("PATH"), 0);
 	assert_entries(environment_post_data(S("/etc/culver"), &m, a), want,
 		       sizeof(want) / sizeof(want[0]));
 }
@@ -130,6 +132,9 @@ static void test_command(void **state)
 	assert_string_equal(find(entries, "RCPT_TO"), "list@example.com");
 	assert_string_equal(find(entries, "PWD"), "/etc");
 	assert_null(find(entries, "REMOTE_ADDR"));
+	assert_int_equal(setenv("PATH", "/opt/bin:/bin", 1), 0);
+	assert_string_equal(find(environment_command(S("/etc"), &m, a), "PATH"),
+			    "/opt/bin:/bin");
 }
 
 int main(void)
