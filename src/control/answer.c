@@ -76,6 +76,17 @@ static void put_one(struct evbuffer *out, const char *key, json_t *value)
 	put(out, object);
 }
 
+static const char *kind_name(enum target_kind kind)
+{
+	switch (kind) {
+	case TARGET_MAILBOX:
+		break;
+	case TARGET_COMMAND:
+		return "command";
+	}
+	return "mailbox";
+}
+
 void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
 {
 	json_t *entry = json_object();
@@ -85,11 +96,14 @@ void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
 	(void)json_object_set_new(entry, "id", json_string(id));
 	(void)json_object_set_new(entry, "trace", text(m->trace));
 	(void)json_object_set_new(entry, "sender", text(m->reverse_path));
-	(void)json_object_set_new(entry, "recipient", text(m->recipient));
+	(void)json_object_set_new(entry, "recipient", text(m->target.address));
+	(void)json_object_set_new(entry, "kind",
+				  json_string(kind_name(m->target.kind)));
 	(void)json_object_set_new(entry, "octets", number(m->content_octets));
 	(void)json_object_set_new(entry, "arrived", number(m->arrived));
 	(void)json_object_set_new(entry, "next_try", number(m->next_try));
 	(void)json_object_set_new(entry, "attempts", number(m->attempts));
+	(void)json_object_set_new(entry, "hold", text(m->hold));
 	(void)json_object_set_new(entry, "reason", text(m->reason));
 	put_one(out, "entry", entry);
 }
@@ -99,9 +113,16 @@ void answer_total(struct evbuffer *out, uint64_t total)
 	put_one(out, "total", number(total));
 }
 
-void answer_retried(struct evbuffer *out, uint64_t count)
+void answer_changed(struct evbuffer *out, enum queue_change change,
+		    uint64_t count)
 {
-	put_one(out, "retried", number(count));
+	static const char *const names[] = {
+		[QUEUE_CHANGE_RETRY] = "retried",
+		[QUEUE_CHANGE_RELEASE] = "released",
+		[QUEUE_CHANGE_DROP] = "dropped",
+	};
+
+	put_one(out, names[change], number(count));
 }
 
 static const char *result_name(uint32_t result)

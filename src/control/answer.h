@@ -2,7 +2,8 @@
  * What a client of control.sock is told: JSON objects, one a line.
  *
  *   queue_list   {"entry":{...}} for each recipient, then {"total":N}
- *   queue_retry  {"retried":N}
+ *   queue_retry  {"retried":N}; queue_release {"released":N}; queue_drop
+ *                {"dropped":N}: recipients
  *   resolve      {"result":"targets","steps":["...",...]}
  *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
  *   milter_list  {"milter":{...}} for each filter, then {"milters":N}
@@ -19,7 +20,8 @@
 
 void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m);
 void answer_total(struct evbuffer *out, uint64_t total);
-void answer_retried(struct evbuffer *out, uint64_t count);
+void answer_changed(struct evbuffer *out, enum queue_change change,
+		    uint64_t count);
 void answer_explained(struct evbuffer *out, const struct msg_explained *m);
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
 /* A filter's sums. */

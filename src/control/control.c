@@ -32,7 +32,7 @@ static void on_line(struct client *client, struct slice line, void *arg)
 		session_fail(s, wrong);
 	else
 		session_begin(s);
-	s->request.address = S(""); /* the arena ends here */
+	s->request.address = s->request.trace = S(""); /* the arena ends here */
 }
 
 static void on_sent(struct client *client, void *arg)
@@ -151,9 +151,9 @@ static void take_answer(struct control *c, const struct link *from, uint64_t id,
 
 	if (s == NULL)
 		return;
-	if (m->type == MESSAGE_QUEUE_RETRIED)
-		answer_retried(client_output(s->client),
-			       m->queue_retried.count);
+	if (m->type == MESSAGE_QUEUE_CHANGED)
+		answer_changed(client_output(s->client), s->request.change,
+			       m->queue_changed.count);
 	else if (m->type == MESSAGE_EXPLAINED)
 		answer_explained(client_output(s->client), &m->explained);
 	else
@@ -253,8 +253,8 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_QUEUE_LIST_END:
 		take_page_end(c, from, &m->queue_list_end);
 		break;
-	case MESSAGE_QUEUE_RETRIED:
-		take_answer(c, from, m->queue_retried.id, REQUEST_QUEUE_RETRY,
+	case MESSAGE_QUEUE_CHANGED:
+		take_answer(c, from, m->queue_changed.id, REQUEST_QUEUE_CHANGE,
 			    m);
 		break;
 	case MESSAGE_EXPLAINED:

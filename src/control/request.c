@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { ADDRESS_OCTETS = 512, ID_DIGITS = 16 };
+enum { ADDRESS_OCTETS = 512, ID_DIGITS = 16, TRACE_OCTETS = 64 };
 
 static void free_json(json_t **json)
 {
@@ -42,15 +42,36 @@ static bool read_id(const char *text, uint64_t *ret_id)
 	return id != 0;
 }
 
-static const char *read_retry(json_t *object, struct request *r)
+/* "SESSION.NUMBER" */
+static bool is_trace(struct slice text)
+{
+	struct slice session, number;
+
+	return text.n <= TRACE_OCTETS && !slice_has_control(text) &&
+	       slice_cut(text, '.', &session, &number) && session.n > 0 &&
+	       number.n > 0;
+}
+
+static const char *read_change(json_t *object, struct arena *arena,
+			       struct request *r)
 {
 	const json_t *id = json_object_get(object, "id");
+	bool is_all = json_is_true(json_object_get(object, "all")) ||
+		      r->change == QUEUE_CHANGE_RETRY;
+	struct slice text;
 
 	if (id == NULL)
-		return NULL; /* all */
-	if (!json_is_string(id) ||
-	    !read_id(json_string_value(id), &r->queue_id))
+		return is_all && r->change != QUEUE_CHANGE_DROP
+			       ? NULL
+			       : "the id is missing";
+	if (!json_is_string(id))
 		return "the id is not 16 hexadecimal digits";
+	text = slice_of(json_string_value(id));
+	if (read_id(json_string_value(id), &r->queue_id))
+		return NULL;
+	if (!is_trace(text))
+		return "the id is not 16 hexadecimal digits";
+	r->trace = arena_copy(arena, text);
 	return NULL;
 }
 
@@ -73,20 +94,24 @@ static const char *read_address(json_t *object, struct arena *arena,
 static const struct {
 	const char *name;
 	enum request_command command;
+	enum queue_change change;
 } commands[] = {
-	{ "queue_list", REQUEST_QUEUE_LIST },
-	{ "queue_retry", REQUEST_QUEUE_RETRY },
-	{ "resolve", REQUEST_RESOLVE },
-	{ "reload", REQUEST_RELOAD },
-	{ "milter_list", REQUEST_MILTER_LIST },
+	{ .name = "queue_list", .command = REQUEST_QUEUE_LIST },
+	{ "queue_retry", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RETRY },
+	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE },
+	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP },
+	{ .name = "resolve", .command = REQUEST_RESOLVE },
+	{ .name = "reload", .command = REQUEST_RELOAD },
+	{ .name = "milter_list", .command = REQUEST_MILTER_LIST },
 };
 
-static bool find_command(const char *name, enum request_command *ret_command)
+static bool find_command(const char *name, struct request *ret_request)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		*ret_command = commands[i].command;
+		ret_request->command = commands[i].command;
+		ret_request->change = commands[i].change;
 		return true;
 	}
 	return false;
@@ -96,8 +121,8 @@ static const char *read_request(json_t *object, struct arena *arena,
 				struct request *r)
 {
 	switch (r->command) {
-	case REQUEST_QUEUE_RETRY:
-		return read_retry(object, r);
+	case REQUEST_QUEUE_CHANGE:
+		return read_change(object, arena, r);
 	case REQUEST_RESOLVE:
 		return read_address(object, arena, r);
 	case REQUEST_QUEUE_LIST:
@@ -121,7 +146,7 @@ const char *request_parse(struct slice line, struct arena *arena,
 	if (!json_is_object(object))
 		return "a request is one JSON object in one line";
 	if (!json_is_string(command) ||
-	    !find_command(json_string_value(command), &r.command))
+	    !find_command(json_string_value(command), &r))
 		return "there is no such command";
 	wrong = read_request(object, arena, &r);
 	if (wrong == NULL)

@@ -3,18 +3,23 @@
  *
  *   {"command":"queue_list"}
  *   {"command":"queue_retry"}  {"command":"queue_retry","id":"00000000000000a1"}
+ *   {"command":"queue_release","id":"..."}, or "all":true
+ *   {"command":"queue_drop","id":"..."}
  *   {"command":"resolve","address":"user@example.com"}
  *   {"command":"reload"}
  *   {"command":"milter_list"}
+ *
+ * An id is a queue id, or the trace id of a message.
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
 
 #include "base/arena.h"
+#include "proc/message.h"
 
 enum request_command {
 	REQUEST_QUEUE_LIST,
-	REQUEST_QUEUE_RETRY,
+	REQUEST_QUEUE_CHANGE,
 	REQUEST_RESOLVE,
 	REQUEST_RELOAD,
 	REQUEST_MILTER_LIST,
@@ -22,7 +27,10 @@ enum request_command {
 
 struct request {
 	enum request_command command;
-	uint64_t queue_id;    /* QUEUE_RETRY: 0 = all */
+	/* QUEUE_CHANGE: neither means all */
+	enum queue_change change;
+	uint64_t queue_id;
+	struct slice trace;   /* in the arena */
 	struct slice address; /* RESOLVE; in the arena */
 };
 

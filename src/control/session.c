@@ -59,14 +59,17 @@ void session_ask_page(struct session *s)
 		ask(s, queue, &m);
 }
 
-static void ask_retry(struct session *s)
+static void ask_change(struct session *s)
 {
 	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
-	struct message m = { .type = MESSAGE_QUEUE_RETRY, .fd = -1 };
+	struct message m = { .type = MESSAGE_QUEUE_CHANGE, .fd = -1 };
 
-	m.queue_retry =
-		(struct msg_queue_retry){ .id = s->id,
-					  .queue_id = s->request.queue_id };
+	m.queue_change = (struct msg_queue_change){
+		.id = s->id,
+		.change = s->request.change,
+		.queue_id = s->request.queue_id,
+		.trace = s->request.trace,
+	};
 	if (queue == NULL)
 		session_fail(s, "the queue is away; try again");
 	else
@@ -125,8 +128,8 @@ void session_begin(struct session *s)
 	case REQUEST_QUEUE_LIST:
 		session_ask_page(s);
 		break;
-	case REQUEST_QUEUE_RETRY:
-		ask_retry(s);
+	case REQUEST_QUEUE_CHANGE:
+		ask_change(s);
 		break;
 	case REQUEST_RESOLVE:
 		ask_explain(s);

@@ -62,6 +62,7 @@ static void print_reason(const char *reason)
 static void print_entry(const json_t *entry)
 {
 	const char *sender = ask_text(entry, "sender");
+	const char *hold = ask_text(entry, "hold");
 	json_int_t now = clock_wall_s();
 	char text[DURATION_OCTETS];
 
@@ -73,6 +74,11 @@ static void print_entry(const json_t *entry)
 	(void)snprintf(text, sizeof(text), "%" PRIdMAX,
 		       (intmax_t)ask_number(entry, "attempts"));
 	ctl_print_column(text, TRIES_COLUMNS);
+	if (hold[0] != '\0') {
+		ctl_print_column("held", AGE_COLUMNS);
+		print_reason(hold);
+		return;
+	}
 	ctl_print_column(duration(ask_number(entry, "next_try") - now, text),
 			 AGE_COLUMNS);
 	print_reason(ask_text(entry, "reason"));
@@ -102,50 +108,95 @@ static bool on_list(const struct ctl *ctl, json_t *line, void *arg)
 	return entry != NULL;
 }
 
-static bool on_retried(const struct ctl *ctl, json_t *line, void *arg)
-{
-	json_int_t count = ask_number(line, "retried");
-	bool *is_any = arg;
+/* --- changes ---------------------------------------------------------------- */
 
-	*is_any = count > 0;
+struct change {
+	const char *verb;
+	const char *command;
+	const char *answer; /* the key of the count */
+	const char *words;  /* after "N recipients" */
+};
+
+static const struct change changes[] = {
+	{ "retry", "queue_retry", "retried", "to be tried now" },
+	{ "release", "queue_release", "released", "released" },
+	{ "drop", "queue_drop", "dropped", "dropped" },
+};
+
+struct changing {
+	const struct change *change;
+	bool is_any;
+};
+
+static bool on_changed(const struct ctl *ctl, json_t *line, void *arg)
+{
+	struct changing *c = arg;
+	json_int_t count = ask_number(line, c->change->answer);
+
+	c->is_any = count > 0;
 	if (ctl->is_json)
 		ask_print_json(line);
 	else
-		(void)printf("%" PRIdMAX " recipient%s to be tried now\n",
-			     (intmax_t)count, count == 1 ? "" : "s");
+		(void)printf("%" PRIdMAX " recipient%s %s\n", (intmax_t)count,
+			     count == 1 ? "" : "s", c->change->words);
 	return false;
 }
 
-static int retry(const struct ctl *ctl, const char *id)
+/* id: NULL for all. */
+static int change(const struct ctl *ctl, const struct change *change,
+		  const char *id)
 {
 	json_t *request = json_object();
-	bool is_any = false;
+	struct changing c = { .change = change };
 	int status;
 
 	(void)json_object_set_new(request, "command",
-				  json_string("queue_retry"));
+				  json_string(change->command));
 	if (id != NULL)
 		(void)json_object_set_new(request, "id", json_string(id));
-	status = ask(ctl, request, on_retried, &is_any);
+	else
+		(void)json_object_set_new(request, "all", json_true());
+	status = ask(ctl, request, on_changed, &c);
 	/* A message that was named and is not there is worth a status. */
-	return id != NULL && !is_any ? CTL_FAILED : status;
+	return id != NULL && !c.is_any ? CTL_FAILED : status;
+}
+
+static const struct change *find_change(const char *verb)
+{
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (strcmp(changes[i].verb, verb) == 0)
+			return &changes[i];
+	return NULL;
+}
+
+static int list(const struct ctl *ctl)
+{
+	json_t *request = json_object();
+	bool has_header = false;
+
+	(void)json_object_set_new(request, "command",
+				  json_string("queue_list"));
+	return ask(ctl, request, on_list, &has_header);
 }
 
 int cmd_queue(const struct ctl *ctl)
 {
 	const char *verb = ctl->argument_count > 0 ? ctl->arguments[0] : "list";
-	bool has_header = false;
-	json_t *request;
+	const char *id = ctl->argument_count > 1 ? ctl->arguments[1] : NULL;
+	const struct change *which = find_change(verb);
 
-	if (strcmp(verb, "retry") == 0)
-		return retry(ctl, ctl->argument_count > 1 ? ctl->arguments[1]
-							  : NULL);
-	if (strcmp(verb, "list") != 0 || ctl->argument_count > 1) {
-		ctl_complain("queue takes list, or retry and an ID");
-		return CTL_USAGE;
-	}
-	request = json_object();
-	(void)json_object_set_new(request, "command",
-				  json_string("queue_list"));
-	return ask(ctl, request, on_list, &has_header);
+	if (which == NULL && strcmp(verb, "list") == 0 && id == NULL &&
+	    !ctl->is_all)
+		return list(ctl);
+	/* All of them are retried unless one is named; to release all is to
+	 * be said, and nobody drops all. */
+	if (which == &changes[0] && !(id != NULL && ctl->is_all))
+		return change(ctl, which, id);
+	if (which == &changes[1] && (id != NULL) != ctl->is_all)
+		return change(ctl, which, id);
+	if (which == &changes[2] && id != NULL && !ctl->is_all)
+		return change(ctl, which, id);
+	ctl_complain("queue takes list, retry [ID], release ID or --all, or "
+		     "drop ID");
+	return CTL_USAGE;
 }

@@ -18,6 +18,7 @@ struct ctl {
 	const char **overrides;
 	size_t override_count;
 	bool is_json;
+	bool is_all;      /* --all */
 	char **arguments; /* after the verb */
 	size_t argument_count;
 };

@@ -16,6 +16,8 @@ static const char help[] =
 	"                      see whether a filter works, with this message\n"
 	"  queue [list]        list the mail that waits\n"
 	"  queue retry [ID]    try to deliver it now: all, or one message\n"
+	"  queue release ID    let go what a filter has put on hold; or --all\n"
+	"  queue drop ID       forget a message, without a report\n"
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
 	"  reload              make the daemon read its configuration again\n"
 	"  version             say which version this is\n"
@@ -73,12 +75,13 @@ static int run_verb(const struct ctl *ctl, const char *name)
 	return CTL_USAGE;
 }
 
-enum { OPTION_JSON = 256, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_ALL = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION };
 
 /* Returns the verb; NULL when the command line is wrong. */
 static const char *read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option long_options[] = {
+		{ "all", no_argument, NULL, OPTION_ALL },
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
@@ -95,6 +98,8 @@ static const char *read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->socket = optarg;
 		else if (c == 'o')
 			ctl->overrides[ctl->override_count++] = optarg;
+		else if (c == OPTION_ALL)
+			ctl->is_all = true;
 		else if (c == OPTION_JSON)
 			ctl->is_json = true;
 		else if (c == OPTION_HELP)

@@ -33,6 +33,11 @@ enum hook_result {
 	HOOK_REJECT,    /* 554 */
 	HOOK_TRY_LATER, /* 451: it said so, or is broken */
 };
+enum queue_change {
+	QUEUE_CHANGE_RETRY,   /* try now what waits for its time */
+	QUEUE_CHANGE_RELEASE, /* it is held no more, and due now */
+	QUEUE_CHANGE_DROP,    /* gone, without a report; not for all at once */
+};
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */
 	RESOLVE_NO_USER,

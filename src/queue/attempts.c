@@ -194,7 +194,7 @@ int attempts_fill(struct attempts *a, int64_t now, uint64_t now_ms)
 {
 	int r = 0;
 
-	for (int line = 0; line < STORE_LINES && r == 0; line++)
+	for (int line = 0; line < STORE_HELD && r == 0; line++)
 		r = fill_line(a, (enum store_line)line, now, now_ms);
 	return r;
 }

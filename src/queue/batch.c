@@ -147,15 +147,19 @@ void batch_end_holds(struct batch *b, uint64_t holder, int64_t due)
 	push(b, op);
 }
 
-void batch_retry(struct batch *b, struct link *from,
-		 const struct msg_queue_retry *m)
+void batch_change(struct batch *b, struct link *from,
+		  const struct msg_queue_change *m)
 {
 	struct op *op;
 
-	if (b->count >= BATCH_KEPT_COUNT)
+	if (b->count >= BATCH_KEPT_COUNT || m->change > QUEUE_CHANGE_DROP ||
+	    m->trace.n > ENQUEUE_TRACE_OCTETS)
 		return;
-	op = op_new(OP_RETRY, from, m->id);
-	op->retry.queue_id = m->queue_id;
+	op = op_new(OP_CHANGE, from, m->id);
+	op->change.change = (enum queue_change)m->change;
+	op->change.queue_id = m->queue_id;
+	if (m->queue_id == 0)
+		op->change.trace = arena_copy(op->arena, m->trace);
 	push(b, op);
 }
 
@@ -204,13 +208,13 @@ static void answer_enqueue(struct batch *b, struct op *op)
 	peers_send(b->peers, op->from, &m, -1);
 }
 
-static void answer_retry(struct batch *b, const struct op *op)
+static void answer_change(struct batch *b, const struct op *op)
 {
-	struct message m = { .type = MESSAGE_QUEUE_RETRIED };
+	struct message m = { .type = MESSAGE_QUEUE_CHANGED };
 
-	m.queue_retried =
-		(struct msg_queue_retried){ .id = op->id,
-					    .count = op->retry.count };
+	m.queue_changed =
+		(struct msg_queue_changed){ .id = op->id,
+					    .count = op->change.count };
 	peers_send(b->peers, op->from, &m, -1);
 }
 
@@ -238,9 +242,9 @@ static void finish(struct batch *b, struct op *op)
 	case OP_RESOLVED:
 		store_give_back(b->store, op->row);
 		break;
-	case OP_RETRY:
+	case OP_CHANGE:
 		if (op->from != NULL)
-			answer_retry(b, op);
+			answer_change(b, op);
 		break;
 	case OP_SETTLE:
 	case OP_END_HOLDS:

@@ -39,9 +39,9 @@ void batch_resolved(struct batch *b, uint64_t row,
 		    const struct msg_resolved *m);
 /* A holder is gone, or all are: 0. Its recipients are due then. */
 void batch_end_holds(struct batch *b, uint64_t holder, int64_t due);
-/* QUEUE_RETRY, answered with QUEUE_RETRIED. */
-void batch_retry(struct batch *b, struct link *from,
-		 const struct msg_queue_retry *m);
+/* QUEUE_CHANGE, answered with QUEUE_CHANGED. */
+void batch_change(struct batch *b, struct link *from,
+		  const struct msg_queue_change *m);
 
 /* The link is gone: its new messages are dropped, nobody is answered. */
 void batch_forget(struct batch *b, const struct link *link);

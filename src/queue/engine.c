@@ -226,8 +226,8 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 	case MESSAGE_ATTEMPT_RESULT:
 		attempts_on_result(e->attempts, from, &m->attempt_result);
 		break;
-	case MESSAGE_QUEUE_RETRY:
-		batch_retry(e->batch, from, &m->queue_retry);
+	case MESSAGE_QUEUE_CHANGE:
+		batch_change(e->batch, from, &m->queue_change);
 		break;
 	default: /* nothing else comes to us: messages.def */
 		return;

@@ -47,6 +47,20 @@ static bool is_recipient(const struct recipient *r)
 	       r->last.text.n <= WIRE_TEXT_OCTETS;
 }
 
+/* Whether the session has tried it: an outcome without code and words is one
+ * that was not filled in. */
+static bool was_tried(const struct outcome *o)
+{
+	return o->kind != OUTCOME_CANCELLED &&
+	       (o->code != 0 || o->text.n > 0 || o->kind != OUTCOME_DELIVERED);
+}
+
+/* What the operator is to look at first has gone nowhere yet. */
+static bool is_begun(const struct recipient *r)
+{
+	return r->is_in_delivery || was_tried(&r->last);
+}
+
 int enqueue_check(const struct enqueue *e)
 {
 	const struct msg_enqueue *m = e->m;
@@ -56,17 +70,10 @@ int enqueue_check(const struct enqueue *e)
 	    m->trace.n > ENQUEUE_TRACE_OCTETS || m->content_octets > INT64_MAX)
 		return -EBADMSG;
 	for (size_t i = 0; i < m->recipients.count; i++)
-		if (!is_recipient(&m->recipients.items[i]))
+		if (!is_recipient(&m->recipients.items[i]) ||
+		    (m->hold.n > 0 && is_begun(&m->recipients.items[i])))
 			return -EBADMSG;
 	return check_content(e);
-}
-
-/* Whether the session has tried it: an outcome without code and words is one
- * that was not filled in. */
-static bool was_tried(const struct outcome *o)
-{
-	return o->kind != OUTCOME_CANCELLED &&
-	       (o->code != 0 || o->text.n > 0 || o->kind != OUTCOME_DELIVERED);
 }
 
 static struct store_entry *make_entry(struct turn *t, const struct enqueue *e,
@@ -117,7 +124,10 @@ static int add_waiting(struct turn *t, const struct enqueue *e,
 {
 	const struct schedule *s = &t->settings->schedule;
 
-	if (is_in_delivery) {
+	if (e->m->hold.n > 0) {
+		r->line = STORE_HELD;
+		r->last = (struct outcome){ .kind = OUTCOME_CANCELLED };
+	} else if (is_in_delivery) {
 		r->holder = e->holder;
 		r->due = t->now + ENQUEUE_HOLD_S;
 	} else if (was_tried(&r->last)) {
@@ -157,6 +167,23 @@ static int add_recipients(struct turn *t, const struct enqueue *e,
 	return 0;
 }
 
+static void note_queued(struct turn *t, const struct store_message *m,
+			size_t waiting)
+{
+	struct outcome *why = arena_alloc(t->arena, sizeof(*why));
+	bool is_held = m->hold.n > 0;
+
+	why->text = m->hold;
+	turn_note(t, &(struct note){ .level = is_held ? LOG_WARNING : LOG_INFO,
+				     .message = is_held ? "held until released"
+							: "queued",
+				     .trace = m->trace,
+				     .queue_id = m->queue_id,
+				     .outcome = is_held ? why : NULL,
+				     .count_of = "recipients",
+				     .count = waiting });
+}
+
 int enqueue_apply(struct turn *t, const struct enqueue *e,
 		  uint64_t *ret_queue_id)
 {
@@ -169,6 +196,8 @@ int enqueue_apply(struct turn *t, const struct enqueue *e,
 		.is_8bit = e->m->is_8bit,
 		.is_smtputf8 = e->m->is_smtputf8,
 		.arrived = t->now,
+		.since = t->now,
+		.hold = slice_head(e->m->hold, WIRE_TEXT_OCTETS),
 		.content_octets = e->m->content_octets,
 	};
 	struct store_content content = { .fd = e->fd,
@@ -185,12 +214,7 @@ int enqueue_apply(struct turn *t, const struct enqueue *e,
 		r = store_remove(t->store, m.queue_id, 0);
 	if (r < 0)
 		return r;
-	turn_note(t, &(struct note){ .level = LOG_INFO,
-				     .message = "queued",
-				     .trace = m.trace,
-				     .queue_id = m.queue_id,
-				     .count_of = "recipients",
-				     .count = waiting });
+	note_queued(t, &m, waiting);
 	*ret_queue_id = m.queue_id;
 	return 0;
 }

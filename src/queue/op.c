@@ -1,6 +1,7 @@
 #include "queue/op.h"
 
 #include "base/mem.h"
+#include "queue/change.h"
 #include "queue/verdict.h"
 
 #include <errno.h>
@@ -67,6 +68,7 @@ void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
 	copy(op, &to->reverse_path);
 	copy(op, &to->envid);
 	copy(op, &to->login);
+	copy(op, &to->hold);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = m->recipients.items[i];
 		copy(op, &items[i].target.address);
@@ -172,9 +174,9 @@ int op_apply(struct op *op, struct turn *t)
 	case OP_END_HOLDS:
 		return store_end_holds(t->store, op->end_holds.holder,
 				       op->end_holds.due);
-	case OP_RETRY:
-		return store_hurry(t->store, op->retry.queue_id, t->now,
-				   &op->retry.count);
+	case OP_CHANGE:
+		return change_apply(t, op->change.change, op->change.queue_id,
+				    op->change.trace, &op->change.count);
 	}
 	return 0;
 }

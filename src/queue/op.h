@@ -12,7 +12,7 @@ enum op_kind {
 	OP_OUTCOME,
 	OP_RESOLVED,
 	OP_END_HOLDS,
-	OP_RETRY,
+	OP_CHANGE,
 };
 
 struct op {
@@ -43,9 +43,11 @@ struct op {
 			int64_t due;
 		} end_holds;
 		struct {
-			uint64_t queue_id;
-			uint64_t count; /* the result */
-		} retry;
+			enum queue_change change;
+			uint64_t queue_id;  /* 0 and no trace: all */
+			struct slice trace; /* empty if queue_id is not 0 */
+			uint64_t count;     /* the result */
+		} change;
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
 };

@@ -182,9 +182,9 @@ static void refuse(struct link *from, const struct message *m)
 	} else if (m->type == MESSAGE_QUEUE_LIST) {
 		answer.type = MESSAGE_QUEUE_LIST_END;
 		answer.queue_list_end.id = m->queue_list.id;
-	} else if (m->type == MESSAGE_QUEUE_RETRY) {
-		answer.type = MESSAGE_QUEUE_RETRIED;
-		answer.queue_retried.id = m->queue_retry.id;
+	} else if (m->type == MESSAGE_QUEUE_CHANGE) {
+		answer.type = MESSAGE_QUEUE_CHANGED;
+		answer.queue_changed.id = m->queue_change.id;
 	}
 	if (answer.type != MESSAGE_NONE)
 		link_send(from, &answer, -1);

@@ -139,10 +139,21 @@ int report_add(struct turn *t, const struct store_entry *e,
 	if (error < 0)
 		return error;
 	memcpy(recipient.reply.status, o->status, sizeof(o->status));
-	if (has_answer)
-		recipient.remote = S("dovecot (lmtp)");
-	else
-		recipient.reason = o->text;
+	switch (to->target.kind) {
+	case TARGET_MAILBOX:
+		if (has_answer)
+			recipient.remote = S("dovecot (lmtp)");
+		else
+			recipient.reason = o->text;
+		break;
+	case TARGET_COMMAND: /* what it says is the operator's to know */
+		recipient.reply.code = 0;
+		recipient.reply.text = S("");
+		if (action == DSN_FAILED)
+			recipient.reason =
+				S("it was not accepted for this recipient");
+		break;
+	}
 	if (!is_named(r, recipient.address))
 		append(t, r, &recipient);
 	r->is_utf8 |= slice_has_high(recipient.address) ||
@@ -164,7 +175,7 @@ static struct slice format(struct turn *t, const struct report *r,
 		.arrived = m->arrived,
 		.now = t->now,
 		.gives_up =
-			m->arrived + (int64_t)t->settings->schedule.lifetime_s,
+			m->since + (int64_t)t->settings->schedule.lifetime_s,
 		.original = r->original,
 		.original_is_whole = r->original_is_whole,
 		.is_utf8 = r->is_utf8 || slice_has_high(m->reverse_path),

@@ -22,11 +22,12 @@
 
 struct store;
 
-/* Recipients wait in three lines, so that none of them blocks the others. */
+/* Recipients wait in lines, so that none of them blocks the others. */
 enum store_line {
 	STORE_NEW,      /* never tried by us */
 	STORE_DEFERRED, /* tried */
 	STORE_REPORT,   /* of a report: the address is still to be resolved */
+	STORE_HELD,     /* until somebody releases it: never due */
 	STORE_LINES,
 };
 
@@ -39,7 +40,9 @@ struct store_message {
 	uint32_t ret; /* enum dsn_ret */
 	bool is_8bit;
 	bool is_smtputf8;
-	int64_t arrived; /* wall-clock seconds */
+	int64_t arrived;   /* wall-clock seconds */
+	int64_t since;     /* its lifetime began: arrived, or its release */
+	struct slice hold; /* why it is held; empty: it is not */
 	uint64_t content_octets;
 };
 
@@ -88,7 +91,7 @@ int store_commit(struct store *s);
 /* Also after a failed store_commit(); harmless without a transaction. */
 void store_rollback(struct store *s);
 
-/* -EEXIST: the queue_id is taken. -EBADMSG: the content is not content_octets
+/* since is not read. -EEXIST: the queue_id is taken. -EBADMSG: the content is not content_octets
  * long. */
 int store_add_message(struct store *s, const struct store_message *m,
 		      const struct store_content *content);
@@ -103,9 +106,15 @@ int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 int store_postpone(struct store *s, uint64_t row, int64_t due);
 /* The holder is gone (0: all holders are): its recipients are due then. */
 int store_end_holds(struct store *s, uint64_t holder, int64_t due);
-/* All recipients of queue_id (0: of all) that nobody holds are due now. */
+/* All recipients of queue_id (0: of all) that neither a session delivers nor
+ * the operator holds are due now. */
 int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
 		uint64_t *ret_count);
+/* Recipients of queue_id (0: of all) that are held are new, and due now. */
+int store_release(struct store *s, uint64_t queue_id, int64_t now,
+		  uint64_t *ret_count);
+/* Removes a message with all its recipients. */
+int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 
 /* --- reading; slices live in arena ------------------------------------------ */
 
@@ -133,6 +142,9 @@ int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 /* Recipients with row > after, ascending. */
 int store_list(struct store *s, uint64_t after, struct store_page *page);
 int store_count(struct store *s, uint64_t *ret_total);
+/* At most max messages with this trace. */
+int store_find_trace(struct store *s, struct slice trace, size_t max,
+		     uint64_t ret_queue_ids[], size_t *ret_count);
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 
 /* The content from offset 0: a sealed memfd or a file opened for reading; the

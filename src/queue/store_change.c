@@ -41,6 +41,13 @@ static int keep_file(struct store *s, const struct store_message *m,
 	return r;
 }
 
+static int add_hold(struct store *s, const struct store_message *m)
+{
+	store_bind(s->statements[ST_ADD_HOLD], 1, m->queue_id);
+	store_bind_text(s->statements[ST_ADD_HOLD], 2, m->hold);
+	return store_run(s, ST_ADD_HOLD);
+}
+
 int store_add_message(struct store *s, const struct store_message *m,
 		      const struct store_content *content)
 {
@@ -65,6 +72,8 @@ int store_add_message(struct store *s, const struct store_message *m,
 		(void)sqlite3_bind_null(st, 11);
 	if (r == 0)
 		r = store_run(s, ST_ADD_MESSAGE);
+	if (r == 0 && m->hold.n > 0)
+		r = add_hold(s, m);
 	/* The row first: it proves that the name is free. */
 	if (r == 0 && !is_blob)
 		r = keep_file(s, m, content);
@@ -124,6 +133,9 @@ static int remove_message(struct store *s, uint64_t queue_id)
 		return r;
 	store_bind(s->statements[ST_REMOVE_MESSAGE], 1, queue_id);
 	r = store_run(s, ST_REMOVE_MESSAGE);
+	store_bind(s->statements[ST_REMOVE_HOLD], 1, queue_id);
+	if (r == 0)
+		r = store_run(s, ST_REMOVE_HOLD);
 	if (r == 0 && is_in_file)
 		id_set_add(&s->removed, queue_id);
 	return r;
@@ -188,5 +200,44 @@ int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
 	r = store_run(s, which);
 	if (r == 0)
 		*ret_count = (uint64_t)sqlite3_changes(s->db);
+	return r;
+}
+
+int store_release(struct store *s, uint64_t queue_id, int64_t now,
+		  uint64_t *ret_count)
+{
+	bool is_all = queue_id == 0;
+	const enum statement recipients = is_all ? ST_RELEASE_ALL : ST_RELEASE;
+	const enum statement holds = is_all ? ST_END_EVERY_HOLD : ST_END_HOLD;
+	uint64_t count;
+	int r;
+
+	store_bind(s->statements[recipients], 1, (uint64_t)now);
+	store_bind(s->statements[holds], 1, (uint64_t)now);
+	if (!is_all) {
+		store_bind(s->statements[recipients], 2, queue_id);
+		store_bind(s->statements[holds], 2, queue_id);
+	}
+	r = store_run(s, recipients);
+	count = (uint64_t)sqlite3_changes(s->db);
+	if (r == 0)
+		r = store_run(s, holds);
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
+int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count)
+{
+	uint64_t count;
+	int r;
+
+	store_bind(s->statements[ST_DROP], 1, queue_id);
+	r = store_run(s, ST_DROP);
+	count = (uint64_t)sqlite3_changes(s->db);
+	if (r == 0)
+		r = remove_message(s, queue_id);
+	if (r == 0)
+		*ret_count = count;
 	return r;
 }

@@ -53,6 +53,8 @@ static void next_outcome(struct column_reader *c, struct outcome *ret_outcome)
 	};
 }
 
+enum { COLUMN_ROW = 12 };
+
 /* In the order of ENTRY in store_schema.c. */
 static void read_entry(sqlite3_stmt *st, struct arena *arena,
 		       struct store_entry *ret_entry)
@@ -70,6 +72,8 @@ static void read_entry(sqlite3_stmt *st, struct arena *arena,
 	m->is_8bit = next_number(&c) != 0;
 	m->is_smtputf8 = next_number(&c) != 0;
 	m->arrived = (int64_t)next_number(&c);
+	m->since = (int64_t)next_number(&c);
+	m->hold = next_text(&c);
 	m->content_octets = next_number(&c);
 	r->row = next_number(&c);
 	r->place = (uint32_t)next_number(&c);
@@ -128,9 +132,8 @@ int store_take_due(struct store *s, enum store_line line, int64_t now,
 	/* Those taken before may be the first we see. */
 	store_bind(st, 3, page->max + s->taken.count);
 	while (count < page->max && (r = store_fetch(s, ST_TAKE_DUE)) == 1) {
-		/* row is the eleventh of ENTRY's columns */
 		if (id_set_has(&s->taken,
-			       (uint64_t)sqlite3_column_int64(st, 10)))
+			       (uint64_t)sqlite3_column_int64(st, COLUMN_ROW)))
 			continue;
 		read_entry(st, page->arena, &page->entries[count]);
 		count++;
@@ -187,6 +190,24 @@ int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
 	if (r < 0)
 		return r;
 	*ret_has = r == 1;
+	return 0;
+}
+
+int store_find_trace(struct store *s, struct slice trace, size_t max,
+		     uint64_t ret_queue_ids[], size_t *ret_count)
+{
+	sqlite3_stmt *st = s->statements[ST_FIND_TRACE];
+	size_t count = 0;
+	int r = 0;
+
+	store_bind_text(st, 1, trace);
+	store_bind(st, 2, max);
+	while (count < max && (r = store_fetch(s, ST_FIND_TRACE)) == 1)
+		ret_queue_ids[count++] = (uint64_t)sqlite3_column_int64(st, 0);
+	store_reset(s, ST_FIND_TRACE);
+	if (r < 0)
+		return r;
+	*ret_count = count;
 	return 0;
 }
 

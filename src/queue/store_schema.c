@@ -6,10 +6,13 @@
  *   message    one row a message. content is NULL when it is in a file,
  *              spool/printf('%016x', queue_id).
  *   recipient  one row a recipient that is not done with. Times are seconds
- *              since 1970. line: 0 new, 1 deferred, 2 a report's. holder: the
+ *              since 1970. line: 0 new, 1 deferred, 2 a report's, 3 held. holder: the
  *              session that delivers it now; due is then when we stop to
  *              believe in it. last_kind: enum outcome_kind of proc/wire.h,
  *              kind: enum target_kind.
+ *   hold       why a message waits for the operator, and when that ended:
+ *              a row for those few that were ever held. (In message it would
+ *              stand behind the content, and cost reading that.)
  *   queue      the view for people: SELECT * FROM queue;
  *
  * Rows leave when they are done with: nothing here says what was delivered.
@@ -22,10 +25,14 @@
 	" address, content_octets AS octets,"                                  \
 	" datetime(arrived, 'unixepoch') AS arrived,"                          \
 	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"                  \
-	"  ELSE 'report' END AS line,"                                         \
+	"  WHEN 2 THEN 'report' ELSE 'held' END AS line,"                      \
 	" datetime(due, 'unixepoch') AS due, attempts,"                        \
-	" last_text AS reason"                                                 \
-	" FROM recipient JOIN message USING (queue_id);"
+	" CASE line WHEN 3 THEN hold.reason ELSE last_text END AS reason"      \
+	" FROM recipient JOIN message USING (queue_id)"                        \
+	" LEFT JOIN hold USING (queue_id);"
+#define HOLD                                                                   \
+	"CREATE TABLE hold (queue_id INTEGER PRIMARY KEY REFERENCES message,"  \
+	" reason TEXT NOT NULL, released INTEGER);"
 
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
@@ -63,20 +70,22 @@ const char store_schema[] =
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
-	" WHERE holder IS NOT NULL;" VIEW "PRAGMA user_version = 2;";
+	" WHERE holder IS NOT NULL;" HOLD VIEW "PRAGMA user_version = 2;";
 
 const char *const store_migrations[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
-	      "DROP VIEW IF EXISTS queue;" VIEW "PRAGMA user_version = 2;",
+	      "DROP VIEW IF EXISTS queue;" HOLD VIEW "PRAGMA user_version = 2;",
 };
 
 /* The columns of store_read.c's read_entry(), in its order. */
 #define ENTRY                                                                  \
 	"SELECT m.queue_id, trace, reverse_path, envid, login, ret, is_8bit,"  \
-	" is_smtputf8, arrived, content_octets, row, place, kind, address,"    \
+	" is_smtputf8, arrived, coalesce(h.released, arrived),"                \
+	" coalesce(h.reason, ''), content_octets, row, place, kind, address,"  \
 	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
 	" last_try, last_kind, last_code, last_status, last_text"              \
-	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id "
+	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id"          \
+	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
 
 const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -84,6 +93,7 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_ADD_MESSAGE] =
 		"INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_ADD_HOLD] = "INSERT INTO hold VALUES (?, ?, NULL)",
 	[ST_ADD_RECIPIENT] =
 		"INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -92,6 +102,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_IS_IN_FILE] =
 		"SELECT content IS NULL FROM message WHERE queue_id = ?",
 	[ST_REMOVE_MESSAGE] = "DELETE FROM message WHERE queue_id = ?",
+	[ST_REMOVE_HOLD] = "DELETE FROM hold WHERE queue_id = ?",
+	[ST_DROP] = "DELETE FROM recipient WHERE queue_id = ?",
 	[ST_DEFER] = "UPDATE recipient SET line = max(line, 1), due = ?,"
 		     " attempts = attempts + 1, holder = NULL, last_try = ?,"
 		     " last_kind = ?, last_code = ?, last_status = ?,"
@@ -103,9 +115,17 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_END_ALL_HOLDS] = "UPDATE recipient SET due = ?, holder = NULL"
 			     " WHERE holder IS NOT NULL",
 	[ST_HURRY] = "UPDATE recipient SET due = ?1 WHERE queue_id = ?2"
-		     " AND holder IS NULL AND due > ?1",
+		     " AND holder IS NULL AND line <> 3 AND due > ?1",
 	[ST_HURRY_ALL] = "UPDATE recipient SET due = ?1"
-			 " WHERE holder IS NULL AND due > ?1",
+			 " WHERE holder IS NULL AND line <> 3 AND due > ?1",
+	[ST_RELEASE] = "UPDATE recipient SET line = 0, due = ?1"
+		       " WHERE line = 3 AND queue_id = ?2",
+	[ST_RELEASE_ALL] =
+		"UPDATE recipient SET line = 0, due = ?1 WHERE line = 3",
+	[ST_END_HOLD] = "UPDATE hold SET reason = '', released = ?1"
+			" WHERE released IS NULL AND queue_id = ?2",
+	[ST_END_EVERY_HOLD] = "UPDATE hold SET reason = '', released = ?1"
+			      " WHERE released IS NULL",
 	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
 			      " ORDER BY due LIMIT ?",
 	[ST_LOAD] = ENTRY "WHERE row = ?",
@@ -113,6 +133,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LIST] = ENTRY "WHERE row > ? ORDER BY row LIMIT ?",
 	[ST_COUNT] = "SELECT count(*) FROM recipient",
 	[ST_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = ?",
+	[ST_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = ?"
+			  " LIMIT ?",
 	[ST_CONTENT] = "SELECT content FROM message WHERE queue_id = ?",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
 	[ST_SHRINK] = "PRAGMA incremental_vacuum(512)",

@@ -39,6 +39,8 @@ static void log_note(const struct note *n)
 	(void)snprintf(id, sizeof(id), "%016llx",
 		       (unsigned long long)n->queue_id);
 	ctx.value = slice_of(id);
+	if (n->trace.n == 0)
+		ctx.outer = NULL;
 	if (n->recipient.n > 0)
 		facts[count++] = log_text("recipient", n->recipient);
 	if (n->count_of != NULL)
@@ -52,7 +54,8 @@ static void log_note(const struct note *n)
 	}
 	if (o != NULL && o->text.n > 0)
 		facts[count++] = log_text("reason", o->text);
-	log_event(n->level, &ctx, n->message, facts, count);
+	log_event(n->level, n->queue_id != 0 ? &ctx : NULL, n->message, facts,
+		  count);
 }
 
 void turn_log(const struct turn *t)

@@ -34,7 +34,8 @@ void turn_init(struct turn *t, struct store *store,
 	       const struct queue_settings *settings, int64_t now);
 void turn_done(struct turn *t);
 
-/* What happened to a recipient, or to a message when recipient is empty.
+/* What happened to a recipient, to a message when recipient is empty, or to
+ * all when queue_id is 0, too; trace may be empty.
  * outcome may be NULL; count: seconds to the next try, or recipients. All of
  * it lives as long as the turn. */
 struct note {

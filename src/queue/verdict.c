@@ -49,11 +49,10 @@ static int defer(struct turn *t, const struct store_entry *e,
 	uint32_t attempts = e->recipient.attempts + 1;
 	int64_t due;
 
-	if (schedule_is_over(&t->settings->schedule, e->message.arrived,
-			     t->now))
+	if (schedule_is_over(&t->settings->schedule, e->message.since, t->now))
 		return fail(t, e, outcome, true);
-	due = schedule_next(&t->settings->schedule, e->message.arrived,
-			    attempts, t->now, schedule_random());
+	due = schedule_next(&t->settings->schedule, e->message.since, attempts,
+			    t->now, schedule_random());
 	turn_note(t, &(struct note){ .level = LOG_INFO,
 				     .message = "deferred",
 				     .trace = e->message.trace,
@@ -68,8 +67,7 @@ static int defer(struct turn *t, const struct store_entry *e,
 static int cancel(struct turn *t, const struct store_entry *e)
 {
 	if (e->recipient.attempts > 0 &&
-	    schedule_is_over(&t->settings->schedule, e->message.arrived,
-			     t->now))
+	    schedule_is_over(&t->settings->schedule, e->message.since, t->now))
 		return fail(t, e, &e->recipient.last, true);
 	return store_postpone(t->store, e->recipient.row, t->now + CANCELLED_S);
 }

@@ -146,7 +146,7 @@ static void decide(struct handover *h)
 	if (n.refused == h->target_count) {
 		struct reply words = handover_refusal(h);
 
-		LOG(LOG_INFO, &h->log, "message refused by Dovecot",
+		LOG(LOG_INFO, &h->log, "message refused at delivery",
 		    log_number("recipients", h->target_count),
 		    log_number("code", words.code),
 		    log_text("text", words.text));
@@ -245,7 +245,8 @@ static void begin(struct handover *h)
 	struct link *deliver = role_peer(self, ROLE_DELIVER, 0);
 
 	if (deliver != NULL && link_backlog(deliver) < DELIVER_BACKLOG_OCTETS &&
-	    !h->request.queue_only && role_conf(self)->in_session_delivery)
+	    !h->request.queue_only && h->request.hold.n == 0 &&
+	    role_conf(self)->in_session_delivery)
 		deliver_now(h, deliver);
 	else
 		decide(h);

@@ -55,7 +55,10 @@ struct reply handover_refusal(const struct handover *h)
 			r.code = 550;
 	if (r.code < 500 || r.code > 559)
 		r.code = 550;
-	if (r.text.n == 0)
+	/* What runs behind an alias is nobody's business. */
+	if (h->targets[0].target.kind == TARGET_COMMAND)
+		r.text = S("Not accepted for this recipient");
+	else if (r.text.n == 0)
 		r.text = S("Refused by the mailbox server");
 	return r;
 }

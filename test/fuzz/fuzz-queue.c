@@ -125,6 +125,7 @@ static void drain(struct fixture *f)
 	engine_on_peer_gone(f->engine, fixture_deliver());
 	fixture_restart(f); /* nobody rests after a loss */
 	for (int i = 0; i < 100 && fixture_total(f) > 0; i++) {
+		fixture_change(f, QUEUE_CHANGE_RELEASE, 0, "");
 		fixture_hurry(f);
 		deliver_all(f, MESSAGE_ATTEMPT);
 		deliver_all(f, MESSAGE_RESOLVE);

@@ -50,11 +50,13 @@ static void send_entry(struct link *link, uint64_t id, uint64_t row)
 						  .queue_id = row + 0xa0,
 						  .trace = S("t1"),
 						  .reverse_path = S("a@x.org"),
-						  .recipient = S("b@\xFF.org"),
+						  .target = { TARGET_COMMAND,
+							      S("b@\xFF.org") },
 						  .content_octets = 1234,
 						  .arrived = 1000,
 						  .next_try = 2000,
 						  .attempts = 3,
+						  .hold = S("spam?"),
 						  .reason = S("two\nlines") };
 	link_send(link, &m, -1);
 }
@@ -76,7 +78,7 @@ static void send_page(struct link *link, const struct msg_queue_list *q)
 
 static void on_queue(struct link *link, struct message *m, void *arg)
 {
-	struct message answer = { .type = MESSAGE_QUEUE_RETRIED, .fd = -1 };
+	struct message answer = { .type = MESSAGE_QUEUE_CHANGED, .fd = -1 };
 
 	(void)arg;
 	if (is_silent)
@@ -85,9 +87,9 @@ static void on_queue(struct link *link, struct message *m, void *arg)
 		send_page(link, &m->queue_list);
 		return;
 	}
-	answer.queue_retried = (struct msg_queue_retried){
-		.id = m->queue_retry.id,
-		.count = m->queue_retry.queue_id == 0 ? ROWS : 1,
+	answer.queue_changed = (struct msg_queue_changed){
+		.id = m->queue_change.id,
+		.count = m->queue_change.queue_id == 0 ? ROWS : 1,
 	};
 	link_send(link, &answer, -1);
 }
@@ -329,8 +331,9 @@ static void test_list(void **state)
 		slice_of(got),
 		S("{\"entry\":{\"id\":\"00000000000000a1\",\"trace\":\"t1\","
 		  "\"sender\":\"a@x.org\",\"recipient\":\"b@\\\\xFF.org\","
+		  "\"kind\":\"command\","
 		  "\"octets\":1234,\"arrived\":1000,\"next_try\":2000,"
-		  "\"attempts\":3,\"reason\":\"two\\nlines\"}}\n")));
+		  "\"attempts\":3,\"hold\":\"spam?\",\"reason\":\"two\\nlines\"}}\n")));
 	assert_non_null(strstr(got, "}}\n{\"total\":1203}\n"));
 	mem_free(&got);
 	(void)close(fd);

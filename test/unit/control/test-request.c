@@ -30,13 +30,35 @@ static const struct {
 	  { .command = REQUEST_MILTER_LIST } },
 	{ "{\"command\":\"queue_retry\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_RETRY } },
+	  { .command = REQUEST_QUEUE_CHANGE } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"00000000000000aF\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_RETRY, .queue_id = 0xaf } },
+	  { .command = REQUEST_QUEUE_CHANGE, .queue_id = 0xaf } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"ffffffffffffffff\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_RETRY, .queue_id = UINT64_MAX } },
+	  { .command = REQUEST_QUEUE_CHANGE, .queue_id = UINT64_MAX } },
+	{ "{\"command\":\"queue_release\",\"id\":\"a1\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_RELEASE,
+	    .queue_id = 0xa1 } },
+	{ "{\"command\":\"queue_release\",\"all\":true}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE, .change = QUEUE_CHANGE_RELEASE } },
+	{ "{\"command\":\"queue_release\"}", "the id is missing", { 0 } },
+	{ "{\"command\":\"queue_release\",\"all\":1}",
+	  "the id is missing",
+	  { 0 } },
+	{ "{\"command\":\"queue_drop\",\"id\":\"abcdef0123456789.12\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_DROP,
+	    .trace = SLICE("abcdef0123456789.12") } },
+	{ "{\"command\":\"queue_drop\",\"all\":true}",
+	  "the id is missing",
+	  { 0 } },
+	{ "{\"command\":\"queue_drop\",\"id\":\".1\"}", no_id, { 0 } },
+	{ "{\"command\":\"queue_drop\",\"id\":null}", no_id, { 0 } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"\"}", no_id, { 0 } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"0\"}", no_id, { 0 } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"xyz\"}", no_id, { 0 } },
@@ -81,7 +103,9 @@ static void test_cases(void **state)
 		} else {
 			assert_null(wrong);
 			assert_int_equal(r.command, cases[i].want.command);
+			assert_int_equal(r.change, cases[i].want.change);
 			assert_true(r.queue_id == cases[i].want.queue_id);
+			assert_true(slice_equal(r.trace, cases[i].want.trace));
 			assert_true(
 				slice_equal(r.address, cases[i].want.address));
 		}

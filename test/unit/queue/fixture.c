@@ -119,6 +119,7 @@ static void record_attempt(struct sent *s, const struct msg_attempt *m, int fd)
 
 	s->id = m->id;
 	s->address = text_of(m->target.address);
+	s->kind = m->target.kind;
 	s->content_octets = m->content_octets;
 	s->content = mem_new(m->content_octets + 1);
 	n = pread(fd, s->content, m->content_octets, 0);
@@ -154,14 +155,16 @@ static void record(struct sent *s, const struct message *m, int fd)
 		s->row = m->queue_entry.row;
 		s->queue_id = m->queue_entry.queue_id;
 		s->number = m->queue_entry.attempts;
-		s->address = text_of(m->queue_entry.recipient);
+		s->address = text_of(m->queue_entry.target.address);
+		s->kind = m->queue_entry.target.kind;
+		s->hold = text_of(m->queue_entry.hold);
 		s->content = text_of(m->queue_entry.reason);
 		break;
 	case MESSAGE_QUEUE_LIST_END:
 		s->number = m->queue_list_end.total;
 		break;
-	case MESSAGE_QUEUE_RETRIED:
-		s->number = m->queue_retried.count;
+	case MESSAGE_QUEUE_CHANGED:
+		s->number = m->queue_changed.count;
 		break;
 	default:
 		abort();
@@ -182,6 +185,7 @@ void fixture_clear(struct fixture *f)
 {
 	for (size_t i = 0; i < f->sent_count; i++) {
 		mem_free(&f->sent[i].address);
+		mem_free(&f->sent[i].hold);
 		mem_free(&f->sent[i].content);
 		fd_close(&f->sent[i].fd);
 	}
@@ -321,12 +325,26 @@ void fixture_resolved(struct fixture *f, uint64_t id,
 	fixture_run(f);
 }
 
-void fixture_hurry(struct fixture *f)
+uint64_t fixture_change(struct fixture *f, enum queue_change change,
+			uint64_t queue_id, const char *trace)
 {
-	struct message m = { .type = MESSAGE_QUEUE_RETRY, .fd = -1 };
+	struct message m = { .type = MESSAGE_QUEUE_CHANGE, .fd = -1 };
+	size_t before = fixture_count(f, MESSAGE_QUEUE_CHANGED);
+	const struct sent *s;
 
+	m.queue_change = (struct msg_queue_change){ .change = change,
+						    .queue_id = queue_id,
+						    .trace = slice_of(trace) };
 	engine_on_message(f->engine, fixture_control(), &m);
 	fixture_run(f);
+	s = fixture_find(f, MESSAGE_QUEUE_CHANGED, before);
+	assert(s != NULL);
+	return s != NULL ? s->number : 0;
+}
+
+void fixture_hurry(struct fixture *f)
+{
+	(void)fixture_change(f, QUEUE_CHANGE_RETRY, 0, "");
 }
 
 uint64_t fixture_total(struct fixture *f)

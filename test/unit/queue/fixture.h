@@ -17,7 +17,9 @@ struct sent {
 	uint64_t id, queue_id, row, number; /* number: error, total, count */
 	bool has_room;
 	char *address;
-	char *content; /* of ATTEMPT; NUL-terminated */
+	enum target_kind kind; /* of ATTEMPT and QUEUE_ENTRY */
+	char *hold;            /* of QUEUE_ENTRY */
+	char *content;         /* of ATTEMPT; NUL-terminated */
 	size_t content_octets;
 	int fd; /* of SPOOL */
 };
@@ -64,6 +66,9 @@ void fixture_result(struct fixture *f, uint64_t id, enum outcome_kind kind,
 /* receive answers the look-up with that id. */
 void fixture_resolved(struct fixture *f, uint64_t id,
 		      enum resolve_result result, const char *mailbox);
+/* control wants a change; 0 and "" for all. Returns how many recipients. */
+uint64_t fixture_change(struct fixture *f, enum queue_change change,
+			uint64_t queue_id, const char *trace);
 /* control wants all to be tried now. */
 void fixture_hurry(struct fixture *f);
 /* Recipients in the queue, asked over its messages. */

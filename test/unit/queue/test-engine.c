@@ -111,7 +111,7 @@ static void test_a_deferred_one_waits_with_its_reason(void **state)
 	assert_string_equal(s->content, "mailbox full");
 	assert_int_equal(s->number, 1);
 	fixture_hurry(f);
-	assert_int_equal(must_find(f, MESSAGE_QUEUE_RETRIED, 0)->number, 1);
+	assert_int_equal(must_find(f, MESSAGE_QUEUE_CHANGED, 0)->number, 1);
 	assert_int_equal(fixture_count(f, MESSAGE_ATTEMPT), 2);
 }
 
@@ -381,6 +381,32 @@ static void test_a_report_reaches_the_sender_and_hides_the_target(void **state)
 	assert_null(strstr(s->content, "secret1"));
 	fixture_result(f, s->id, OUTCOME_REFUSED, 550, "full");
 	assert_int_equal(fixture_total(f), 0);
+}
+
+/* Nor does it say what is run, or that anything is. */
+static void test_a_report_hides_commands(void **state)
+{
+	struct fixture *f = *state;
+	struct recipient r;
+	struct message m = fixture_enqueue(&r, "*@hidden.example");
+	const char *report;
+
+	r.target.kind = TARGET_COMMAND;
+	r.original = S("robot@example.com");
+	fixture_send(f, &m, "Subject: x\r\n\r\nhello\r\n", 21);
+	fixture_run(f);
+	fixture_result(f, must_find(f, MESSAGE_ATTEMPT, 0)->id, OUTCOME_REFUSED,
+		       550, "/usr/bin/robot *@hidden.example: status 1");
+	fixture_resolved(f, must_find(f, MESSAGE_RESOLVE, 0)->id,
+			 RESOLVE_TARGETS, "alice@example.com");
+	report = must_find(f, MESSAGE_ATTEMPT, 1)->content;
+	assert_non_null(strstr(report, "robot@example.com"));
+	assert_non_null(
+		strstr(report, "it was not accepted for this recipient"));
+	assert_null(strstr(report, "hidden"));
+	assert_null(strstr(report, "/usr/bin"));
+	assert_null(strstr(report, "dovecot"));
+	assert_null(strstr(report, "ommand"));
 }
 
 static void test_a_big_original_is_cut_to_its_header(void **state)
@@ -654,6 +680,7 @@ int main(void)
 		TEST(test_a_restart_lets_go),
 		TEST(test_fates),
 		TEST(test_a_report_reaches_the_sender_and_hides_the_target),
+		TEST(test_a_report_hides_commands),
 		TEST(test_a_big_original_is_cut_to_its_header),
 		TEST(test_what_cannot_be_delivered_in_time_is_reported),
 		TEST(test_reports_that_wait),

@@ -71,6 +71,7 @@ struct handover_case {
 	unsigned notify;     /* of each */
 	bool null_sender;
 	bool queue_only;
+	const char *hold;
 	bool switched_off; /* in_session_delivery = no */
 	bool no_deliver;
 	bool no_queue;
@@ -252,6 +253,19 @@ static const struct handover_case cases[] = {
 		      { "b@d", OUTCOME_CANCELLED } },
 	  .reply = 250,
 	  .text = OK_QUEUED },
+	{ .name = "what is to be held is queued, with the reason",
+	  .recipients = 1,
+	  .hold = "spam?",
+	  .happens = { { ENQUEUED } },
+	  .queued = { { "a@d", OUTCOME_CANCELLED } },
+	  .reply = 250,
+	  .text = OK_QUEUED },
+	{ .name = "what cannot be held is not taken",
+	  .recipients = 1,
+	  .hold = "spam?",
+	  .no_queue = true,
+	  .reply = 451,
+	  .text = INTERNAL },
 	{ .name = "in_session_delivery = no: queued",
 	  .recipients = 1,
 	  .switched_off = true,
@@ -461,6 +475,7 @@ static void start(struct world *w, const struct handover_case *c)
 		.recipients = recipients,
 		.recipient_count = c->recipients,
 		.queue_only = c->queue_only,
+		.hold = slice_of(c->hold != NULL ? c->hold : ""),
 	};
 
 	for (unsigned i = 0; i < c->recipients; i++) {
@@ -547,6 +562,8 @@ static void check_queued(struct world *w, const struct handover_case *c)
 	if (m == NULL)
 		return;
 	assert_int_equal(m->enqueue.recipients.count, n);
+	assert_true(slice_equal(m->enqueue.hold,
+				slice_of(c->hold != NULL ? c->hold : "")));
 	assert_true(m->fd >= 0);
 	assert_int_equal(m->enqueue.content_octets, 25);
 	for (size_t i = 0; i < n; i++) {

@@ -78,6 +78,30 @@ static void test_status_of_refusals(void **state)
 	}
 }
 
+static void test_refusal_of_a_command(void **state)
+{
+	static const struct target command = { TARGET_COMMAND, SLICE("a@d") };
+	static const struct outcome refused = {
+		OUTCOME_REFUSED, 0, { 5, 3, 0 }, SLICE("/bin/false: status 1")
+	};
+	const struct handover_recipient recipient = {
+		.original = S("a@d"), .targets = { &command, 1 }
+	};
+	struct handover_request request = one_mailbox;
+	struct world w;
+
+	(void)state;
+	request.recipients = &recipient;
+	world_build(&w);
+	world_start(&w, &request, world_content(&w));
+	world_says(&w, 0, &refused);
+	fake_role_turn(&w.self);
+	assert_int_equal(w.reply.code, 550);
+	assert_int_equal(w.reply.status[1], 3);
+	assert_string_equal(w.text, "Not accepted for this recipient");
+	world_tear_down(&w);
+}
+
 /* What `deliver` and `queue` say of unknown or ended things changes nothing. */
 static void test_nonsense(void **state)
 {
@@ -286,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status_of_refusals),
 		cmocka_unit_test(test_peers_that_do_not_read),
+		cmocka_unit_test(test_refusal_of_a_command),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_same_target),
 		cmocka_unit_test(test_too_many_targets),
