@@ -182,6 +182,10 @@ static const char man_tail[] =
 	"a link to a directory of its own.\n"
 	"Without any, port 25 runs without STARTTLS and submission stays "
 	"closed.\n"
+	".TP\n"
+	".I hooks/post\\-data, hooks/alias\\-resolve\n"
+	"Programs run for each message and for each address; see\n"
+	".BR culverd (8).\n"
 	".SH SEE ALSO\n"
 	".BR culverd (8),\n"
 	".BR culver (1)\n";
