@@ -76,6 +76,12 @@ static const char *words(enum milter_event_kind kind)
 	return "filter";
 }
 
+/* The message's own line says as much. */
+static bool is_accept(const struct milter_event *e)
+{
+	return e->code == 0 && slice_equal(e->text, S("accept"));
+}
+
 static enum log_level level_of(const struct milter_event *e)
 {
 	switch (e->kind) {
@@ -84,8 +90,9 @@ static enum log_level level_of(const struct milter_event *e)
 		return LOG_WARNING;
 	case MILTER_EVENT_EDIT:
 		return e->is_dry_run ? LOG_INFO : LOG_DEBUG;
-	case MILTER_EVENT_IGNORED:
 	case MILTER_EVENT_VERDICT:
+		return is_accept(e) && !e->is_dry_run ? LOG_DEBUG : LOG_INFO;
+	case MILTER_EVENT_IGNORED:
 	case MILTER_EVENT_QUARANTINE:
 	case MILTER_EVENT_RETURNED:
 		break;
