@@ -1,10 +1,10 @@
+#include "base/file.h"
 #include "base/mem.h"
 #include "milter/edits-private.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { RUN_OCTETS = 32 << 10 };
 
@@ -19,27 +19,12 @@ void edit_body_done(struct edit_body *body)
 	mem_free(&body->run);
 }
 
-static int write_at(int fd, struct slice octets, uint64_t at)
-{
-	while (octets.n > 0) {
-		ssize_t n = pwrite(fd, octets.p, octets.n, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		octets = slice_tail(octets, (size_t)n);
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int put_run_out(struct edit_body *body)
 {
 	const struct slice run = { body->run, body->run_n };
 
 	body->run_n = 0;
-	return write_at(body->fd, run, body->octets - run.n);
+	return file_write_at(body->fd, run, body->octets - run.n);
 }
 
 /* At most RUN_OCTETS. */
@@ -104,7 +89,7 @@ static int flush(struct edit_body *body)
 	int error = put_run_out(body);
 
 	if (error == 0 && is_unfinished(body))
-		error = write_at(body->fd, S("\r\n"), body->octets);
+		error = file_write_at(body->fd, S("\r\n"), body->octets);
 	return error;
 }
 

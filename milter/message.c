@@ -1,12 +1,12 @@
 #include "milter/message.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "milter/edits.h"
 #include "milter/message-private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	FIRST_READ_OCTETS = 8 << 10, /* most headers fit */
@@ -128,7 +128,7 @@ struct section {
 static int read_more(struct section *s, int fd, uint64_t octets)
 {
 	uint64_t left = octets - s->n;
-	ssize_t n;
+	int error;
 
 	if (s->n == s->room) {
 		s->room = s->room > 0 ? s->room * 2 : FIRST_READ_OCTETS;
@@ -136,13 +136,10 @@ static int read_more(struct section *s, int fd, uint64_t octets)
 	}
 	if (left > s->room - s->n)
 		left = s->room - s->n;
-	do
-		n = pread(fd, s->p + s->n, (size_t)left, (off_t)s->n);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : -EIO;
-	s->n += (size_t)n;
-	return 0;
+	error = file_read_at(fd, s->p + s->n, (size_t)left, s->n);
+	if (error == 0)
+		s->n += (size_t)left;
+	return error;
 }
 
 /* Looks at the whole lines of what was read; is_end: the last one needs no

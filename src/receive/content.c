@@ -1,5 +1,6 @@
 #include "receive/content.h"
 
+#include "base/file.h"
 #include "base/list.h"
 #include "base/mem.h"
 
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum {
 	RUN_OCTETS = 64 << 10,      /* the most that is gathered */
@@ -96,21 +96,6 @@ static void fail(struct content *c, int error)
 	c->run_n = c->run_room = 0;
 }
 
-static int write_at(int fd, struct slice octets, uint64_t at)
-{
-	while (octets.n > 0) {
-		ssize_t n = pwrite(fd, octets.p, octets.n, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		octets = slice_tail(octets, (size_t)n);
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int open_memfd(struct content *c)
 {
 	c->fd = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -122,7 +107,7 @@ static void put_out(struct content *c, struct slice octets)
 	int error = c->fd < 0 ? open_memfd(c) : 0;
 
 	if (error == 0)
-		error = write_at(c->fd, octets, c->written);
+		error = file_write_at(c->fd, octets, c->written);
 	if (error != 0)
 		fail(c, error);
 	else
@@ -268,19 +253,15 @@ static int move_to(struct content *c, int fd)
 
 	while (at < c->written) {
 		uint64_t left = c->written - at;
-		ssize_t n = pread(c->fd, octets,
-				  left < RUN_OCTETS ? (size_t)left : RUN_OCTETS,
-				  (off_t)at);
-		int error;
+		size_t n = left < RUN_OCTETS ? (size_t)left : RUN_OCTETS;
+		int error = file_read_at(c->fd, octets, n, at);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		error = write_at(fd, (struct slice){ octets, (size_t)n }, at);
+		if (error == 0)
+			error = file_write_at(fd, (struct slice){ octets, n },
+					      at);
 		if (error != 0)
 			return error;
-		at += (uint64_t)n;
+		at += n;
 	}
 	return 0;
 }

@@ -1,10 +1,9 @@
 #include "receive/rewrite.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	TURN_OCTETS = 1 << 20,
@@ -72,16 +71,12 @@ static bool copy_run(struct rewrite *r)
 {
 	size_t n = r->body.octets < RUN_OCTETS ? (size_t)r->body.octets
 					       : RUN_OCTETS;
-	ssize_t got;
 
-	do
-		got = pread(r->body.fd, r->run, n, (off_t)r->body.offset);
-	while (got < 0 && errno == EINTR);
-	if (got <= 0)
+	if (file_read_at(r->body.fd, r->run, n, r->body.offset) != 0)
 		return false;
-	content_write(r->content, (struct slice){ r->run, (size_t)got });
-	r->body.offset += (uint64_t)got;
-	r->body.octets -= (uint64_t)got;
+	content_write(r->content, (struct slice){ r->run, n });
+	r->body.offset += n;
+	r->body.octets -= n;
 	return true;
 }
 
