@@ -83,6 +83,8 @@ static const char *kind_name(enum target_kind kind)
 		break;
 	case TARGET_COMMAND:
 		return "command";
+	case TARGET_REMOTE:
+		return "remote";
 	}
 	return "mailbox";
 }

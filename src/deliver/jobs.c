@@ -190,6 +190,8 @@ static void start_part(struct part *part, const struct job_request *request)
 		part->run = commands_run(j->jobs->commands, &command,
 					 on_command_end, part);
 		break;
+	case TARGET_REMOTE:
+		break; /* is_possible() */
 	}
 }
 
@@ -200,9 +202,7 @@ static void start_parts(struct job *j, const struct job_request *request)
 		struct part *part = &j->parts[i];
 
 		part->job = j;
-		part->target =
-			(struct target){ to->kind,
-					 arena_copy(j->arena, to->address) };
+		part->target = target_copy(*to, j->arena);
 		start_part(part, request);
 	}
 }
@@ -226,6 +226,15 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 	start_parts(j, request);
 }
 
+/* There is no way outside yet. */
+static bool is_possible(const struct job_request *request)
+{
+	for (size_t i = 0; i < request->targets.count; i++)
+		if (request->targets.items[i].kind == TARGET_REMOTE)
+			return false;
+	return true;
+}
+
 void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 {
 	size_t count = request->targets.count;
@@ -236,6 +245,8 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 		    log_text("trace", request->trace));
 		jobs_refuse(request,
 			    outcome_deferred(3, 0, "the content is unusable"));
+	} else if (!is_possible(request)) {
+		jobs_refuse(request, outcome_deferred(3, 5, "no way outside"));
 	} else if (lmtp_pool_waiting(jobs->pool) + count > jobs->waiting_max) {
 		jobs_refuse(request,
 			    outcome_deferred(3, 2, "busy: too many wait"));

@@ -57,7 +57,7 @@ const char *role_name(enum role role)
 		[ROLE_PARENT] = "parent",   [ROLE_RECEIVE] = "receive",
 		[ROLE_QUEUE] = "queue",     [ROLE_DELIVER] = "deliver",
 		[ROLE_CONTROL] = "control", [ROLE_HOOK] = "hook",
-		[ROLE_COUNT] = "?",
+		[ROLE_LOOKUP] = "lookup",   [ROLE_COUNT] = "?",
 	};
 
 	return names[role < ROLE_COUNT ? role : ROLE_COUNT];

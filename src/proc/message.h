@@ -11,6 +11,7 @@ enum role {
 	ROLE_DELIVER,
 	ROLE_CONTROL,
 	ROLE_HOOK,
+	ROLE_LOOKUP,
 	ROLE_COUNT,
 	ROLE_ANY = ROLE_COUNT, /* in messages.def only */
 };
@@ -38,6 +39,13 @@ enum queue_change {
 	QUEUE_CHANGE_RELEASE, /* it is held no more, and due now */
 	QUEUE_CHANGE_DROP,    /* gone, without a report; not for all at once */
 };
+enum route_result {
+	ROUTE_HOSTS,
+	ROUTE_NO_DOMAIN, /* it does not exist: 5.1.2 */
+	ROUTE_NO_HOST,   /* it takes no mail: neither MX nor address: 5.4.4 */
+	ROUTE_NULL_MX,   /* RFC 7505: 556 5.1.10 */
+	ROUTE_TRY_LATER, /* DNS in trouble, or bogus: 4.4.3 */
+};
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */
 	RESOLVE_NO_USER,
@@ -63,6 +71,7 @@ typedef struct target wire_target;
 typedef struct targets wire_targets;
 typedef struct outcome wire_outcome;
 typedef struct recipients wire_recipients;
+typedef struct hosts wire_hosts;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef bool wire_bool;

@@ -63,10 +63,19 @@ void wire_put_slices(struct wire_writer *w, struct slices v)
 		wire_put_slice(w, v.items[i]);
 }
 
+struct target target_copy(struct target target, struct arena *arena)
+{
+	target.address = arena_copy(arena, target.address);
+	target.via = arena_copy(arena, target.via);
+	return target;
+}
+
 void wire_put_target(struct wire_writer *w, struct target v)
 {
 	wire_put_u32(w, (uint32_t)v.kind);
 	wire_put_slice(w, v.address);
+	wire_put_slice(w, v.via);
+	wire_put_bool(w, v.is_forwarded);
 }
 
 void wire_put_targets(struct wire_writer *w, struct targets v)
@@ -98,6 +107,22 @@ void wire_put_recipients(struct wire_writer *w, struct recipients v)
 		wire_put_u32(w, r->notify);
 		wire_put_bool(w, r->is_in_delivery);
 		wire_put_outcome(w, r->last);
+	}
+}
+
+void wire_put_hosts(struct wire_writer *w, struct hosts v)
+{
+	put_count(w, v.count);
+	for (size_t i = 0; i < v.count && !w->failed; i++) {
+		const struct host *h = &v.items[i];
+
+		wire_put_slice(w, h->name);
+		wire_put_u32(w, h->preference);
+		wire_put_slices(w, h->addresses);
+		wire_put_bool(w, h->is_secure);
+		wire_put_slices(w, h->tlsa);
+		wire_put_bool(w, h->has_tlsa);
+		wire_put_bool(w, h->is_tlsa_bogus);
 	}
 }
 
@@ -177,18 +202,23 @@ struct slices wire_get_slices(struct wire_reader *r)
 struct target wire_get_target(struct wire_reader *r)
 {
 	uint32_t kind = wire_get_u32(r);
-	struct slice address = wire_get_slice(r);
+	struct target target = { .kind = TARGET_MAILBOX };
 
-	if (kind > TARGET_COMMAND)
+	target.address = wire_get_slice(r);
+	target.via = wire_get_slice(r);
+	target.is_forwarded = wire_get_bool(r);
+	if (kind > TARGET_REMOTE)
 		r->failed = true;
 	if (r->failed)
 		return (struct target){ .kind = TARGET_MAILBOX };
-	return (struct target){ (enum target_kind)kind, address };
+	target.kind = (enum target_kind)kind;
+	return target;
 }
 
 struct targets wire_get_targets(struct wire_reader *r)
 {
-	size_t count = get_count(r, 2 * sizeof(uint32_t));
+	/* kind, two lengths, bool */
+	size_t count = get_count(r, 3 * sizeof(uint32_t) + 1);
 	struct target *items;
 
 	if (count == 0)
@@ -221,7 +251,7 @@ struct outcome wire_get_outcome(struct wire_reader *r)
 struct recipients wire_get_recipients(struct wire_reader *r)
 {
 	/* a target, three lengths, notify, bool, an outcome */
-	size_t count = get_count(r, 8 + 3 * 4 + 4 + 1 + 15);
+	size_t count = get_count(r, 13 + 3 * 4 + 4 + 1 + 15);
 	struct recipient *items;
 
 	if (count == 0)
@@ -237,4 +267,30 @@ struct recipients wire_get_recipients(struct wire_reader *r)
 		items[i].last = wire_get_outcome(r);
 	}
 	return (struct recipients){ items, r->failed ? 0 : count };
+}
+
+struct hosts wire_get_hosts(struct wire_reader *r)
+{
+	/* name, preference, two lists, three bools */
+	size_t count = get_count(r, 4 + 4 + 2 * 4 + 3);
+	struct host *items;
+
+	if (count == 0)
+		return (struct hosts){ NULL, 0 };
+	items = arena_array(r->arena, count, sizeof(*items));
+	for (size_t i = 0; i < count; i++) {
+		uint32_t preference;
+
+		items[i].name = wire_get_slice(r);
+		preference = wire_get_u32(r);
+		if (preference > UINT16_MAX)
+			r->failed = true;
+		items[i].preference = (uint16_t)preference;
+		items[i].addresses = wire_get_slices(r);
+		items[i].is_secure = wire_get_bool(r);
+		items[i].tlsa = wire_get_slices(r);
+		items[i].has_tlsa = wire_get_bool(r);
+		items[i].is_tlsa_bogus = wire_get_bool(r);
+	}
+	return (struct hosts){ items, r->failed ? 0 : count };
 }

@@ -26,18 +26,26 @@ struct slices {
 enum target_kind {
 	TARGET_MAILBOX, /* address: "local@domain", Dovecot's */
 	TARGET_COMMAND, /* address: of the alias whose command is run */
+	TARGET_REMOTE,  /* address: outside */
 };
 
 /* The same address may be a mailbox and an alias: the kind is part of it. */
 struct target {
 	enum target_kind kind;
 	struct slice address;
+	/* TARGET_REMOTE: the hosts to go through, "a.example/b.example", in
+	 * place of the domain's MX; empty for those. */
+	struct slice via;
+	bool is_forwarded; /* TARGET_REMOTE: an alias led here */
 };
 
 struct targets {
 	const struct target *items;
 	size_t count;
 };
+
+/* With its octets in arena. */
+struct target target_copy(struct target target, struct arena *arena);
 
 /* What became of a recipient. */
 enum outcome_kind {
@@ -72,6 +80,25 @@ struct recipients {
 	size_t count;
 };
 
+/* A host that takes mail for a domain. */
+struct host {
+	struct slice name;
+	uint16_t preference;
+	/* Its addresses as text, IPv6 and IPv4, in the order to be tried. */
+	struct slices addresses;
+	bool is_secure; /* name and addresses were validated */
+	/* TLSA records of _25._tcp.NAME (RFC 7672), usable ones only: three
+	 * octets (usage, selector, matching type) and the data. */
+	struct slices tlsa;
+	bool has_tlsa;      /* there are validated ones, usable or not */
+	bool is_tlsa_bogus; /* they could not be had securely: do not use it */
+};
+
+struct hosts {
+	const struct host *items;
+	size_t count;
+};
+
 struct wire_writer {
 	char *bytes; /* mem_free() it */
 	size_t n;
@@ -94,6 +121,7 @@ void wire_put_target(struct wire_writer *w, struct target v);
 void wire_put_targets(struct wire_writer *w, struct targets v);
 void wire_put_outcome(struct wire_writer *w, struct outcome v);
 void wire_put_recipients(struct wire_writer *w, struct recipients v);
+void wire_put_hosts(struct wire_writer *w, struct hosts v);
 
 /* After a failure each gives a zero value. */
 uint32_t wire_get_u32(struct wire_reader *r);
@@ -105,5 +133,6 @@ struct target wire_get_target(struct wire_reader *r);
 struct targets wire_get_targets(struct wire_reader *r);
 struct outcome wire_get_outcome(struct wire_reader *r);
 struct recipients wire_get_recipients(struct wire_reader *r);
+struct hosts wire_get_hosts(struct wire_reader *r);
 
 #endif

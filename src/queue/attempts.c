@@ -90,6 +90,13 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.target = e->recipient.target,
 		.content_octets = e->message.content_octets,
 		.is_8bit = e->message.is_8bit,
+		.queue_id = e->message.queue_id,
+		.is_smtputf8 = e->message.is_smtputf8,
+		.envid = e->message.envid,
+		.ret = e->message.ret,
+		.notify = e->recipient.notify,
+		.orcpt_type = e->recipient.orcpt_type,
+		.orcpt = e->recipient.orcpt,
 	};
 	peers_send(a->peers, to, &m, fd);
 }

@@ -141,10 +141,11 @@ int report_add(struct turn *t, const struct store_entry *e,
 	memcpy(recipient.reply.status, o->status, sizeof(o->status));
 	switch (to->target.kind) {
 	case TARGET_MAILBOX:
-		if (has_answer)
-			recipient.remote = S("dovecot (lmtp)");
-		else
+	case TARGET_REMOTE:
+		if (!has_answer)
 			recipient.reason = o->text;
+		else if (to->target.kind == TARGET_MAILBOX)
+			recipient.remote = S("dovecot (lmtp)");
 		break;
 	case TARGET_COMMAND: /* what it says is the operator's to know */
 		recipient.reply.code = 0;

@@ -116,6 +116,8 @@ int store_add_recipient(struct store *s, const struct store_recipient *r)
 	store_bind(st, 12, (uint64_t)r->last_try);
 	bind_outcome(st, 13, &r->last);
 	store_bind(st, 17, r->target.kind);
+	store_bind_text(st, 18, r->target.via);
+	store_bind(st, 19, r->target.is_forwarded);
 	return store_run(s, ST_ADD_RECIPIENT);
 }
 

@@ -30,12 +30,13 @@ static struct slice next_text(struct column_reader *c)
 static struct target next_target(struct column_reader *c)
 {
 	uint64_t kind = next_number(c);
+	struct target target = { .address = next_text(c) };
 
-	return (struct target){
-		.kind = kind <= TARGET_COMMAND ? (enum target_kind)kind
-					       : TARGET_MAILBOX,
-		.address = next_text(c),
-	};
+	target.via = next_text(c);
+	target.is_forwarded = next_number(c) != 0;
+	target.kind =
+		kind <= TARGET_REMOTE ? (enum target_kind)kind : TARGET_MAILBOX;
+	return target;
 }
 
 static void next_outcome(struct column_reader *c, struct outcome *ret_outcome)

@@ -21,7 +21,8 @@
 #define VIEW                                                                   \
 	"CREATE VIEW queue AS SELECT"                                          \
 	" printf('%016x', queue_id) AS id, trace, reverse_path,"               \
-	" CASE kind WHEN 0 THEN 'mailbox' ELSE 'command' END AS kind,"         \
+	" CASE kind WHEN 0 THEN 'mailbox' WHEN 1 THEN 'command'"               \
+	"  ELSE 'remote' END AS kind,"                                         \
 	" address, content_octets AS octets,"                                  \
 	" datetime(arrived, 'unixepoch') AS arrived,"                          \
 	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"                  \
@@ -65,7 +66,9 @@ const char store_schema[] =
 	" last_code INTEGER NOT NULL,"
 	" last_status INTEGER NOT NULL,"
 	" last_text TEXT NOT NULL,"
-	" kind INTEGER NOT NULL DEFAULT 0);"
+	" kind INTEGER NOT NULL DEFAULT 0,"
+	" via TEXT NOT NULL DEFAULT '',"
+	" is_forwarded INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX IF NOT EXISTS recipient_due ON recipient (line, due);"
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
@@ -74,6 +77,9 @@ const char store_schema[] =
 
 const char *const store_migrations[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE recipient ADD COLUMN via TEXT NOT NULL DEFAULT '';"
+	      "ALTER TABLE recipient"
+	      " ADD COLUMN is_forwarded INTEGER NOT NULL DEFAULT 0;"
 	      "DROP VIEW IF EXISTS queue;" HOLD VIEW "PRAGMA user_version = 2;",
 };
 
@@ -82,6 +88,7 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	"SELECT m.queue_id, trace, reverse_path, envid, login, ret, is_8bit,"  \
 	" is_smtputf8, arrived, coalesce(h.released, arrived),"                \
 	" coalesce(h.reason, ''), content_octets, row, place, kind, address,"  \
+	" via, is_forwarded,"                                                  \
 	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
 	" last_try, last_kind, last_code, last_status, last_text"              \
 	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id"          \
@@ -96,7 +103,7 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_ADD_HOLD] = "INSERT INTO hold VALUES (?, ?, NULL)",
 	[ST_ADD_RECIPIENT] =
 		"INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
 	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
 	[ST_IS_IN_FILE] =

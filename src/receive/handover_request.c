@@ -33,11 +33,6 @@ void handover_copy_request(struct handover *h,
 	h->log = (struct log_ctx){ .key = "trace", .value = h->request.trace };
 }
 
-static struct target copy_target(struct arena *a, struct target target)
-{
-	return (struct target){ target.kind, arena_copy(a, target.address) };
-}
-
 bool handover_collect(struct handover *h,
 		      const struct handover_request *request)
 {
@@ -60,8 +55,8 @@ bool handover_collect(struct handover *h,
 				return false;
 			h->targets[h->target_count++] =
 				(struct handover_target){
-					.target = copy_target(h->arena,
-							      of.items[j]),
+					.target = target_copy(of.items[j],
+							      h->arena),
 					.recipient = &h->request.recipients[i],
 					.outcome.kind = OUTCOME_CANCELLED,
 				};

@@ -63,7 +63,8 @@ static void follow(struct resolution *r, const struct place *place,
 	if (alias == NULL || r->is_done)
 		return;
 	if (alias->command.n > 0 &&
-	    !resolve_add_target(r, (struct target){ TARGET_COMMAND, key }))
+	    !resolve_add_target(r, (struct target){ .kind = TARGET_COMMAND,
+						    .address = key }))
 		return;
 	for (size_t i = 0; i < alias->count && !r->is_done; i++)
 		follow_target(r, place, &alias->targets[i]);

@@ -115,7 +115,8 @@ static void take_mailbox(struct resolution *r, const struct place *place)
 	struct slice mailbox = address_format(&to, r->arena);
 
 	STAILQ_REMOVE_HEAD(&r->places, entry);
-	if (resolve_add_target(r, (struct target){ TARGET_MAILBOX, mailbox }))
+	if (resolve_add_target(r, (struct target){ .kind = TARGET_MAILBOX,
+						   .address = mailbox }))
 		RESOLVE_STEP(r, S("delivered to "), mailbox);
 }
 

@@ -20,6 +20,12 @@ static struct slice key_of(struct arena *arena, struct target target)
 		return arena_join(
 			arena,
 			(const struct slice[]){ S(" |"), target.address }, 2);
+	case TARGET_REMOTE:
+		return arena_join(arena,
+				  (const struct slice[]){ S(" "), target.via,
+							  S(" "),
+							  target.address },
+				  4);
 	}
 	return target.address;
 }

@@ -58,11 +58,7 @@ bool transaction_add_recipient(struct transaction *t, struct targets targets)
 		return false;
 	copies = arena_array(t->arena, targets.count, sizeof(*copies));
 	for (size_t i = 0; i < targets.count; i++)
-		copies[i] = (struct target){
-			.kind = targets.items[i].kind,
-			.address =
-				arena_copy(t->arena, targets.items[i].address),
-		};
+		copies[i] = target_copy(targets.items[i], t->arena);
 	t->pending.targets = (struct targets){ copies, targets.count };
 	t->target_count += targets.count;
 	make_room(t);

@@ -35,14 +35,24 @@ static void check_slices(struct slices v)
 }
 static void check_target(struct target v)
 {
-	assert(v.kind <= TARGET_COMMAND);
+	assert(v.kind <= TARGET_REMOTE);
 	check_slice(v.address);
+	check_slice(v.via);
 }
 static void check_targets(struct targets v)
 {
 	assert(v.count <= WIRE_LIST);
 	for (size_t i = 0; i < v.count; i++)
 		check_target(v.items[i]);
+}
+static void check_hosts(struct hosts v)
+{
+	assert(v.count <= WIRE_LIST);
+	for (size_t i = 0; i < v.count; i++) {
+		check_slice(v.items[i].name);
+		check_slices(v.items[i].addresses);
+		check_slices(v.items[i].tlsa);
+	}
 }
 static void check_outcome(struct outcome v)
 {

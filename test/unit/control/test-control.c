@@ -45,19 +45,21 @@ static void send_entry(struct link *link, uint64_t id, uint64_t row)
 {
 	struct message m = { .type = MESSAGE_QUEUE_ENTRY, .fd = -1 };
 
-	m.queue_entry = (struct msg_queue_entry){ .id = id,
-						  .row = row,
-						  .queue_id = row + 0xa0,
-						  .trace = S("t1"),
-						  .reverse_path = S("a@x.org"),
-						  .target = { TARGET_COMMAND,
+	m.queue_entry =
+		(struct msg_queue_entry){ .id = id,
+					  .row = row,
+					  .queue_id = row + 0xa0,
+					  .trace = S("t1"),
+					  .reverse_path = S("a@x.org"),
+					  .target = { .kind = TARGET_COMMAND,
+						      .address =
 							      S("b@\xFF.org") },
-						  .content_octets = 1234,
-						  .arrived = 1000,
-						  .next_try = 2000,
-						  .attempts = 3,
-						  .hold = S("spam?"),
-						  .reason = S("two\nlines") };
+					  .content_octets = 1234,
+					  .arrived = 1000,
+					  .next_try = 2000,
+					  .attempts = 3,
+					  .hold = S("spam?"),
+					  .reason = S("two\nlines") };
 	link_send(link, &m, -1);
 }
 

@@ -190,12 +190,12 @@ static void start_to(struct world *w, uint64_t id, const struct target *targets,
 static void start(struct world *w, uint64_t id, size_t count, bool is_sealed)
 {
 	static const struct target targets[] = {
-		{ TARGET_MAILBOX, SLICE("a@d") },
-		{ TARGET_MAILBOX, SLICE("b@d") },
-		{ TARGET_MAILBOX, SLICE("c@d") },
-		{ TARGET_MAILBOX, SLICE("d@d") },
-		{ TARGET_MAILBOX, SLICE("e@d") },
-		{ TARGET_MAILBOX, SLICE("f@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("a@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("b@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("c@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("d@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("e@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("f@d") },
 	};
 
 	start_to(w, id, targets, count, is_sealed);
@@ -322,8 +322,8 @@ static void test_server_lost(void **state)
 static void test_each_kind_its_way(void **state)
 {
 	static const struct target targets[] = {
-		{ TARGET_COMMAND, SLICE("a@d") },
-		{ TARGET_MAILBOX, SLICE("a@d") },
+		{ .kind = TARGET_COMMAND, .address = SLICE("a@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("a@d") },
 	};
 	struct world *w = *state;
 

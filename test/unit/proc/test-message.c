@@ -13,18 +13,31 @@
 /* A value of each type, none of them all zero. */
 static const struct slice two_slices[] = { SLICE("one"), SLICE("") };
 static const struct recipient two_recipients[] = {
-	{ .target = { TARGET_COMMAND, SLICE("a@b.example") },
+	{ .target = { .kind = TARGET_COMMAND, .address = SLICE("a@b.example") },
 	  .orcpt_type = SLICE("rfc822"),
 	  .orcpt = SLICE("A@b.example"),
 	  .original = SLICE("x@b.example"),
 	  .notify = 5,
 	  .is_in_delivery = true,
 	  .last = { OUTCOME_DEFERRED, 450, { 4, 2, 0 }, SLICE("wait") } },
-	{ .target = { TARGET_MAILBOX, SLICE("b@b.example") } },
+	{ .target = { .kind = TARGET_MAILBOX,
+		      .address = SLICE("b@b.example") } },
 };
 static const struct target two_targets[] = {
-	{ TARGET_MAILBOX, SLICE("a@b.example") },
-	{ TARGET_COMMAND, SLICE("a@b.example") },
+	{ .kind = TARGET_MAILBOX, .address = SLICE("a@b.example") },
+	{ .kind = TARGET_REMOTE,
+	  .address = SLICE("a@b.example"),
+	  .via = SLICE("c.example"),
+	  .is_forwarded = true },
+};
+static const struct host two_hosts[] = {
+	{ .name = SLICE("mx.example"),
+	  .preference = 65535,
+	  .addresses = { two_slices, 2 },
+	  .is_secure = true,
+	  .tlsa = { two_slices, 1 },
+	  .has_tlsa = true },
+	{ .name = SLICE("mx2.example"), .is_tlsa_bogus = true },
 };
 
 static uint32_t some_u32(void)
@@ -66,6 +79,11 @@ static struct recipients some_recipients(void)
 	return (struct recipients){ two_recipients, 2 };
 }
 
+static struct hosts some_hosts(void)
+{
+	return (struct hosts){ two_hosts, 2 };
+}
+
 /* --- comparing ----------------------------------------------------------------- */
 
 static void same_u32(uint32_t a, uint32_t b)
@@ -94,6 +112,8 @@ static void same_target(struct target a, struct target b)
 {
 	assert_int_equal(a.kind, b.kind);
 	same_slice(a.address, b.address);
+	same_slice(a.via, b.via);
+	same_bool(a.is_forwarded, b.is_forwarded);
 }
 static void same_targets(struct targets a, struct targets b)
 {
@@ -121,6 +141,22 @@ static void same_recipients(struct recipients a, struct recipients b)
 		same_u32(p->notify, q->notify);
 		same_bool(p->is_in_delivery, q->is_in_delivery);
 		same_outcome(p->last, q->last);
+	}
+}
+
+static void same_hosts(struct hosts a, struct hosts b)
+{
+	assert_int_equal(a.count, b.count);
+	for (size_t i = 0; i < a.count; i++) {
+		const struct host *p = &a.items[i], *q = &b.items[i];
+
+		same_slice(p->name, q->name);
+		assert_int_equal(p->preference, q->preference);
+		same_slices(p->addresses, q->addresses);
+		same_bool(p->is_secure, q->is_secure);
+		same_slices(p->tlsa, q->tlsa);
+		same_bool(p->has_tlsa, q->has_tlsa);
+		same_bool(p->is_tlsa_bogus, q->is_tlsa_bogus);
 	}
 }
 
@@ -282,7 +318,7 @@ static void test_unknown_target(void **state)
 
 	(void)state;
 	expect_round_trip(&m);
-	m.attempt.target.kind = (enum target_kind)(TARGET_COMMAND + 1);
+	m.attempt.target.kind = (enum target_kind)(TARGET_REMOTE + 1);
 	assert_int_equal(message_encode(&m, &w), 0);
 	assert_int_equal(
 		message_decode((struct slice){ w.bytes, w.n }, arena, &got),

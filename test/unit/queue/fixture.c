@@ -314,7 +314,8 @@ void fixture_resolved(struct fixture *f, uint64_t id,
 		      enum resolve_result result, const char *mailbox)
 {
 	struct message m = { .type = MESSAGE_RESOLVED, .fd = -1 };
-	const struct target to = { TARGET_MAILBOX, slice_of(mailbox) };
+	const struct target to = { .kind = TARGET_MAILBOX,
+				   .address = slice_of(mailbox) };
 
 	m.resolved = (struct msg_resolved){
 		.id = id,

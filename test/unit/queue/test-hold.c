@@ -39,7 +39,8 @@ static uint64_t send_held(struct fixture *f, const char *trace)
 	const struct sent *s;
 
 	to[1] = to[0];
-	to[1].target = (struct target){ TARGET_COMMAND, S("robot@x.org") };
+	to[1].target = (struct target){ .kind = TARGET_COMMAND,
+					.address = S("robot@x.org") };
 	m.enqueue.recipients.count = 2;
 	m.enqueue.trace = slice_of(trace);
 	m.enqueue.hold = S(REASON);

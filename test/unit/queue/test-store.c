@@ -100,7 +100,10 @@ static void test_all_fields_come_back(void **state)
 	struct store_recipient r = {
 		.queue_id = UINT64_MAX - 1,
 		.place = 7,
-		.target = { TARGET_COMMAND, S("b@example.com") },
+		.target = { .kind = TARGET_REMOTE,
+			    .address = S("b@example.com"),
+			    .via = S("c.example"),
+			    .is_forwarded = true },
 		.original = S("alias@example.com"),
 		.orcpt_type = S("rfc822"),
 		.orcpt = S("o@example.org"),
@@ -136,8 +139,10 @@ static void test_all_fields_come_back(void **state)
 	assert_int_equal(e.message.arrived, 1234567890);
 	assert_int_equal(e.message.content_octets, 4);
 	assert_int_equal(e.recipient.place, 7);
-	assert_int_equal(e.recipient.target.kind, TARGET_COMMAND);
+	assert_int_equal(e.recipient.target.kind, TARGET_REMOTE);
 	assert_text(e.recipient.target.address, "b@example.com");
+	assert_text(e.recipient.target.via, "c.example");
+	assert_true(e.recipient.target.is_forwarded);
 	assert_text(e.recipient.original, "alias@example.com");
 	assert_text(e.recipient.orcpt_type, "rfc822");
 	assert_text(e.recipient.orcpt, "o@example.org");

@@ -126,7 +126,7 @@ static void test_the_same_in_the_end(void **state)
 	struct store_recipient r = {
 		.queue_id = 7,
 		.place = 2,
-		.target = { TARGET_COMMAND, S("c@d") },
+		.target = { .kind = TARGET_COMMAND, .address = S("c@d") },
 		.last.text = S("text"),
 	};
 	struct store_message m = { .queue_id = 8,

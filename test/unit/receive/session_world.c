@@ -204,10 +204,13 @@ void resolve_cancel(struct resolution **resolution)
 static void answer_resolution(struct resolution *r)
 {
 	static const struct target boxes[] = {
-		{ TARGET_MAILBOX, SLICE("alice@example.com") },
-		{ TARGET_MAILBOX, SLICE("bob@example.com") },
-		{ TARGET_MAILBOX, SLICE("carol@example.com") },
-		{ TARGET_MAILBOX, SLICE("m\xc3\xbcller@example.com") },
+		{ .kind = TARGET_MAILBOX,
+		  .address = SLICE("alice@example.com") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("bob@example.com") },
+		{ .kind = TARGET_MAILBOX,
+		  .address = SLICE("carol@example.com") },
+		{ .kind = TARGET_MAILBOX,
+		  .address = SLICE("m\xc3\xbcller@example.com") },
 	};
 	struct resolve_answer a = { .result = RESOLVE_TARGETS,
 				    .targets = { boxes, 1 } };

@@ -463,10 +463,10 @@ static const struct handover_case cases[] = {
 static void start(struct world *w, const struct handover_case *c)
 {
 	static const struct target targets[] = {
-		{ TARGET_MAILBOX, SLICE("a@d") },
-		{ TARGET_MAILBOX, SLICE("b@d") },
-		{ TARGET_MAILBOX, SLICE("c@d") },
-		{ TARGET_MAILBOX, SLICE("d@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("a@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("b@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("c@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("d@d") },
 	};
 	struct handover_recipient recipients[RECIPIENTS_MAX] = { 0 };
 	struct handover_request request = {

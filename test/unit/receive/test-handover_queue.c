@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-static const struct target mailbox = { TARGET_MAILBOX, SLICE("a@d") };
+static const struct target mailbox = { .kind = TARGET_MAILBOX,
+				       .address = SLICE("a@d") };
 static const struct handover_recipient one_recipient = {
 	.original = SLICE("a@d"), .targets = { &mailbox, 1 }
 };
@@ -80,7 +81,8 @@ static void test_status_of_refusals(void **state)
 
 static void test_refusal_of_a_command(void **state)
 {
-	static const struct target command = { TARGET_COMMAND, SLICE("a@d") };
+	static const struct target command = { .kind = TARGET_COMMAND,
+					       .address = SLICE("a@d") };
 	static const struct outcome refused = {
 		OUTCOME_REFUSED, 0, { 5, 3, 0 }, SLICE("/bin/false: status 1")
 	};
@@ -134,12 +136,12 @@ static void test_nonsense(void **state)
 static void test_same_target(void **state)
 {
 	static const struct target first[] = {
-		{ TARGET_MAILBOX, SLICE("bob@d") },
-		{ TARGET_MAILBOX, SLICE("al@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("bob@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("al@d") },
 	};
 	static const struct target second[] = {
-		{ TARGET_MAILBOX, SLICE("al@d") },
-		{ TARGET_COMMAND, SLICE("al@d") },
+		{ .kind = TARGET_MAILBOX, .address = SLICE("al@d") },
+		{ .kind = TARGET_COMMAND, .address = SLICE("al@d") },
 	};
 	const struct handover_recipient recipients[] = {
 		{ .original = S("info@d"),
