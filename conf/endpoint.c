@@ -93,10 +93,9 @@ const char *endpoint_parse(struct slice text, struct arena *arena,
 
 	if (slice_has_control(text) || slice_has_high(text))
 		return "is not plain text";
+	(void)slice_cut(text, ':', &kind, &rest);
 	if (text.n > 0 && text.p[0] == '/') {
 		problem = parse_path(text, &e, arena);
-	} else if (!slice_cut(text, ':', &kind, &rest)) {
-		problem = "is neither a path from the root nor inet:HOST:PORT";
 	} else if (slice_equal(kind, S("unix")) ||
 		   slice_equal(kind, S("local"))) {
 		problem = parse_path(rest, &e, arena);

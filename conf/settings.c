@@ -161,14 +161,9 @@ static bool set_text(const struct setting *s, void *member, struct arena *arena,
 	return true;
 }
 
-static bool set_list(const struct setting *s, struct conf_list *list,
-		     struct arena *arena, const char *const *values,
-		     size_t count, const struct check_place *at)
+static bool check_list(const struct setting *s, const char *const *values,
+		       size_t count, const struct check_place *at)
 {
-	const char **items;
-
-	if (count == 1 && values[0][0] == '\0')
-		count = 0;
 	if (count < s->min || count > s->max)
 		return CHECK_NO(at,
 				"%zu values; %" PRIu64 " to %" PRIu64
@@ -177,11 +172,17 @@ static bool set_list(const struct setting *s, struct conf_list *list,
 	for (size_t i = 0; i < count; i++)
 		if (!check_plain(at, values[i]) || !check_value(at, values[i]))
 			return false;
-	items = arena_array(arena, count + 1, sizeof(*items));
+	return true;
+}
+
+static struct conf_list copy_list(const char *const *values, size_t count,
+				  struct arena *arena)
+{
+	const char **items = arena_array(arena, count + 1, sizeof(*items));
+
 	for (size_t i = 0; i < count; i++)
 		items[i] = arena_string(arena, slice_of(values[i]));
-	*list = (struct conf_list){ .items = items, .count = count };
-	return true;
+	return (struct conf_list){ .items = items, .count = count };
 }
 
 const char *setting_write_number(const struct setting *s, uint64_t value,
@@ -241,14 +242,20 @@ bool setting_set(const struct setting *s, void *to, struct arena *arena,
 		 const struct check_place *at)
 {
 	void *member = (char *)to + s->offset;
+	struct conf_list *list = member;
 
+	if (s->type == SETTING_list && count == 1 && values[0][0] == '\0')
+		count = 0;
 	if (s->type != SETTING_list && count != 1)
 		return CHECK_NO(at, "%zu values; it takes one", count);
 	switch (s->type) {
 	case SETTING_text:
 		return set_text(s, member, arena, values[0], at);
 	case SETTING_list:
-		return set_list(s, member, arena, values, count, at);
+		if (!check_list(s, values, count, at))
+			return false;
+		*list = copy_list(values, count, arena);
+		return true;
 	case SETTING_number:
 	case SETTING_octets:
 	case SETTING_seconds:

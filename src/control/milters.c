@@ -137,7 +137,8 @@ size_t milters_answer(const struct milters *milters, struct evbuffer *out)
 	for (size_t i = 0; i < milters->count; i++)
 		sorted[i] = &milters->sums[i];
 	if (milters->count > 1)
-		qsort(sorted, milters->count, sizeof(sorted[0]), compare);
+		qsort(sorted, milters->count, sizeof(struct msg_milter_state *),
+		      compare);
 	for (size_t i = 0; i < milters->count; i++)
 		answer_milter(out, sorted[i]);
 	return milters->count;

@@ -164,12 +164,11 @@ static void read_answer(struct host *h)
 static void tell(struct host *h)
 {
 	struct hosts *hosts = h->hosts;
-	struct waitings all = TAILQ_HEAD_INITIALIZER(all);
 	struct waiting *w;
 
-	TAILQ_CONCAT(&all, &h->waiting, entry);
-	while ((w = TAILQ_FIRST(&all)) != NULL) {
-		TAILQ_REMOVE(&all, w, entry);
+	/* Nobody waits anew: hosts_find() has an answer now. */
+	while ((w = TAILQ_FIRST(&h->waiting)) != NULL) {
+		TAILQ_REMOVE(&h->waiting, w, entry);
 		hosts->waiting_count--;
 		w->done(w->arg);
 		mem_free(&w->arg);
@@ -192,8 +191,9 @@ static void wait_on(struct host *h)
 	uint64_t ms = now < h->deadline_ms ? h->deadline_ms - now : 0;
 
 	(void)event_add(h->on_answer,
-			&(struct timeval){ .tv_sec = (time_t)(ms / 1000),
-					   .tv_usec = ms % 1000 * 1000 });
+			&(struct timeval){
+				.tv_sec = (time_t)(ms / 1000),
+				.tv_usec = (suseconds_t)(ms % 1000 * 1000) });
 }
 
 /* True while more may come. */

@@ -48,28 +48,34 @@ static void check_equal(const struct conf *a, const struct conf *b, size_t i,
 		assert(strcmp(va[j], vb[j]) == 0);
 }
 
+static void copy_setting(struct conf *conf, struct conf_milter *to,
+			 const struct conf_milter *from, size_t i,
+			 const struct check_place *at)
+{
+	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+	size_t count;
+	const char **values = conf_get_milter(from, i, a, &count);
+
+	/* It has no default that could be set. */
+	if (strcmp(conf_milter_settings.rows[i].name, "socket") == 0 &&
+	    values[0][0] == '\0')
+		return;
+	assert(conf_set_milter(conf, to, i, values, count, at));
+}
+
 static void check_milters(const struct conf *conf, struct conf *copy,
 			  struct conf_errors *errors)
 {
 	const struct check_place at = { .errors = errors };
 
 	for (size_t i = 0; i < conf->milter_count; i++) {
-		AUTO(arena_free) struct arena *a = arena_new(8 << 20);
 		const struct conf_milter *m = &conf->milters[i];
 		struct conf_milter *to =
 			conf_add_milter(copy, slice_of(m->name));
 
 		assert(to != NULL);
-		for (size_t k = 0; k < conf_milter_settings.count; k++) {
-			size_t count;
-			const char **values = conf_get_milter(m, k, a, &count);
-
-			if (strcmp(conf_milter_settings.rows[k].name,
-				   "socket") != 0 ||
-			    values[0][0] != '\0')
-				assert(conf_set_milter(copy, to, k, values,
-						       count, &at));
-		}
+		for (size_t k = 0; k < conf_milter_settings.count; k++)
+			copy_setting(copy, to, m, k, &at);
 	}
 }
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from culver import wait_for
+from culver import command_line, wait_for
 from filtered import Filtered
 from milters import RawFilter
 from milterwire import (CONTINUE, NO_BODY, NO_CONNECT, REJECT, add_header,
@@ -173,18 +173,10 @@ def test_host_that_is_not_there(dovecot):
 
         def looks_up():
             with open(children, encoding="ascii") as f:
-                return any(b"--look-up" in command_line(pid)
+                return any("--look-up" in command_line(pid)
                            for pid in f.read().split())
         if os.path.exists(children):
             wait_for(lambda: not looks_up(), 10, "the end of the look-up")
-
-
-def command_line(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as f:
-            return f.read()
-    except OSError:
-        return b""
 
 
 def test_filter_moves(dovecot):

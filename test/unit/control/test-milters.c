@@ -117,8 +117,8 @@ static void test_order(void **state)
 	}
 	assert_int_equal(milters_answer(m, out), 5);
 	(void)evbuffer_remove(out, got, sizeof(got) - 1);
-	for (char c = 'a'; c <= 'e'; c++) {
-		char want[] = { '"', c, '"', ',', '\0' };
+	for (int i = 0; i < 5; i++) {
+		char want[] = { '"', (char)('a' + i), '"', ',', '\0' };
 
 		at = strstr(at, want);
 		assert_non_null(at);

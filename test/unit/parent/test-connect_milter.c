@@ -133,11 +133,12 @@ static int tear_down(void **state)
 
 static void ask(struct world *w, const char *name, unsigned attempt)
 {
-	static uint64_t id;
+	static uint64_t last_id;
+	const uint64_t id = ++last_id;
 	const struct message m = {
 		.type = MESSAGE_SOCKET_WANTED,
 		.fd = -1,
-		.socket_wanted = { .id = ++id,
+		.socket_wanted = { .id = id,
 				   .kind = SOCKET_MILTER,
 				   .name = slice_of(name),
 				   .attempt = attempt },
