@@ -15,6 +15,7 @@ struct edit {
 	enum milter_code code;
 	uint32_t index;
 	struct slice name;
+	uint32_t name_id;   /* the same for edits and fields of that name */
 	struct slice value; /* as it is written: all behind the colon */
 	bool is_deletion;
 	struct slice address;

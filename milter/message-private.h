@@ -19,6 +19,7 @@ struct field {
 	struct milter_field is;
 	struct slice raw; /* as read, line end and all; empty: a filter's */
 	bool is_deleted;  /* still counted until the filter is done */
+	uint32_t name_id; /* struct edit's, while edits are applied; or 0 */
 	char text[];      /* a filter's: what `is` looks at */
 };
 
