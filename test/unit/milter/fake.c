@@ -43,27 +43,35 @@ static void hang_up(struct fake *f)
 {
 	if (f->readable != NULL)
 		event_free(f->readable);
+	if (f->writable != NULL)
+		event_free(f->writable);
 	f->readable = NULL;
+	f->writable = NULL;
+	(void)evbuffer_drain(f->out, evbuffer_get_length(f->out));
 	fd_close(&f->fd);
 	f->in_n = 0;
+}
+
+static void on_writable(int fd, short what, void *arg)
+{
+	struct fake *f = arg;
+
+	(void)what;
+	if (evbuffer_get_length(f->out) > 0)
+		(void)evbuffer_write(f->out, fd);
+	if (evbuffer_get_length(f->out) > 0)
+		(void)event_add(f->writable, NULL);
 }
 
 static void put(struct fake *f, char code, const char *p, size_t n)
 {
 	uint32_t length = htonl((uint32_t)n + 1);
 
-	(void)send(f->fd, &length, 4, MSG_NOSIGNAL);
-	(void)send(f->fd, &code, 1, MSG_NOSIGNAL);
-	while (n > 0) {
-		ssize_t sent = send(f->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent <= 0) { /* the other end is in this process */
-			(void)event_base_loop(f->w->base, EVLOOP_NONBLOCK);
-			continue;
-		}
-		p += sent;
-		n -= (size_t)sent;
-	}
+	(void)evbuffer_add(f->out, &length, 4);
+	(void)evbuffer_add(f->out, &code, 1);
+	if (n > 0)
+		(void)evbuffer_add(f->out, p, n);
+	on_writable(f->fd, EV_WRITE, f);
 }
 
 /* "1:Name:value" */
@@ -112,13 +120,13 @@ static void say_packet(struct fake *f, const char *p)
 
 static void say(struct fake *f, const char *answer)
 {
-	char copy[4096];
+	char *copy = mem_string(answer);
 	char *rest = copy;
 	char *packet;
 
-	(void)snprintf(copy, sizeof(copy), "%s", answer);
 	while ((packet = strsep(&rest, "|")) != NULL && f->fd >= 0)
 		say_packet(f, packet);
+	mem_free(&copy);
 }
 
 static void say_options(struct fake *f)
@@ -207,6 +215,7 @@ static void note_line(struct fake *f, char command, const char *p, size_t n)
 		note(f, p, n - 1);
 	}
 	at = strlen(f->told);
+	assert_true(at + 2 < TOLD);
 	f->told[at] = '\n';
 	f->told[at + 1] = '\0';
 }
@@ -297,6 +306,8 @@ static void on_connect(int fd, short what, void *arg)
 	f->fd = pair[1];
 	f->readable = event_new(f->w->base, f->fd, EV_READ | EV_PERSIST,
 				on_readable, f);
+	f->writable = event_new(f->w->base, f->fd, EV_WRITE, on_writable, f);
+	(void)evutil_make_socket_nonblocking(f->fd);
 	(void)event_add(f->readable, NULL);
 	milter_connected(token, pair[0], 0, false, S("here"));
 }
@@ -334,12 +345,14 @@ void fake_init(struct fake *f, struct world *w)
 	f->version = MILTER_VERSION;
 	f->actions = MILTER_MAY_ALL;
 	f->symbols = "";
+	f->out = evbuffer_new();
 	f->connect = evtimer_new(w->base, on_connect, f);
 }
 
 void fake_end(struct fake *f)
 {
 	hang_up(f);
+	evbuffer_free(f->out);
 	event_free(f->connect);
 }
 

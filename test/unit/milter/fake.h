@@ -8,7 +8,9 @@
 
 #include "milter/chain.h"
 
-enum { FAKES = 3, SCRIPT = 16, TOLD = 1 << 16, EVENTS = 8192 };
+#include <event2/buffer.h>
+
+enum { FAKES = 3, SCRIPT = 16, TOLD = 1 << 18, EVENTS = 8192 };
 
 struct fake_line {
 	char command;
@@ -19,7 +21,8 @@ struct fake_line {
 struct fake {
 	struct world *w;
 	int fd; /* or -1 */
-	struct event *readable;
+	struct event *readable, *writable;
+	struct evbuffer *out;
 	uint32_t version, actions, steps;
 	const char *symbols; /* after the options: "2i j" for stage 2 */
 	struct fake_line script[SCRIPT];
@@ -50,6 +53,7 @@ struct world {
 	unsigned message_ms;
 	uint64_t body_limit;
 	bool is_login_needed;
+	bool frees_in_verdict;
 	struct milter_set *set;
 	struct milter_chain *chain;
 	struct fake fakes[FAKES];

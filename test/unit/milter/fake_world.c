@@ -21,6 +21,12 @@ static void on_verdict(const struct milter_verdict *v, void *arg)
 
 	w->verdict_count++;
 	w->verdict = *v;
+	if (!w->frees_in_verdict)
+		return;
+	(void)snprintf(w->text, sizeof(w->text), "%.*s", (int)v->text.n,
+		       v->text.p);
+	w->verdict.text = slice_of(w->text);
+	milter_chain_free(&w->chain);
 }
 
 static bool get_macro(enum milter_stage stage, struct slice name,
@@ -165,19 +171,23 @@ static void wait_for_verdict(struct world *w)
 
 const char *verdict(struct world *w, const struct milter_verdict *v)
 {
+	char copy[1024];
+	struct slice text;
+
 	if (v != NULL)
 		w->verdict = *v;
 	else
 		wait_for_verdict(w);
+	text = w->verdict.text;
+	(void)snprintf(copy, sizeof(copy), "%.*s", (int)text.n, text.p);
 	if (w->verdict.kind == MILTER_GO_ON)
 		(void)snprintf(w->text, sizeof(w->text), "go on");
 	else if (w->verdict.kind == MILTER_DROP)
 		(void)snprintf(w->text, sizeof(w->text), "drop");
 	else
-		(void)snprintf(w->text, sizeof(w->text), "%s%u %.*s",
+		(void)snprintf(w->text, sizeof(w->text), "%s%u %s",
 			       w->verdict.is_failure ? "!" : "",
-			       w->verdict.code, (int)w->verdict.text.n,
-			       w->verdict.text.p);
+			       w->verdict.code, copy);
 	assert_int_equal(w->verdict.kind == MILTER_CLOSE,
 			 w->verdict.code == 421);
 	turn(w);
