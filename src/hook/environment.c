@@ -36,11 +36,10 @@ static void add(struct list *l, struct slice name, struct slice value)
 	char *clean = arena_alloc(l->arena, entry.n + 1);
 
 	assert(l->count < ENTRIES_MAX);
+	memcpy(clean, entry.p, entry.n);
 	for (size_t i = 0; i < entry.n; i++)
-		clean[i] =
-			slice_has_control(slice_head(slice_tail(entry, i), 1))
-				? '?'
-				: entry.p[i];
+		if (slice_has_control((struct slice){ clean + i, 1 }))
+			clean[i] = '?';
 	l->entries[l->count++] = clean;
 }
 

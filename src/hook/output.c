@@ -102,7 +102,8 @@ static size_t put_line(struct slice line, char *out)
 	if (slice_trim(line).n == 0)
 		return 0;
 	clean(line, out);
-	memcpy(out + line.n, "\r\n", 2);
+	out[line.n] = '\r';
+	out[line.n + 1] = '\n';
 	return line.n + 2;
 }
 

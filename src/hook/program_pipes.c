@@ -1,4 +1,5 @@
 /* What a program reads and says. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "hook/program-private.h"
 
@@ -45,19 +46,25 @@ static bool read_piece(struct program *p)
 	char piece[PIECE_OCTETS];
 	uint64_t left = p->source_octets - p->source_at;
 	size_t want = left < sizeof(piece) ? (size_t)left : sizeof(piece);
-	ssize_t n = 0;
 
-	if (want > 0) {
-		n = pread(p->source_fd, piece, want, (off_t)p->source_at);
-		if (n <= 0)
-			return false;
-	}
-	p->source_at += (uint64_t)n;
-	add_piece(p, (struct slice){ piece, (size_t)n },
+	if (file_read_at(p->source_fd, piece, want, p->source_at) != 0)
+		return false;
+	p->source_at += want;
+	add_piece(p, (struct slice){ piece, want },
 		  p->source_at == p->source_octets);
 	if (p->source_at == p->source_octets)
 		fd_close(&p->source_fd);
 	return true;
+}
+
+/* Returns whether there is more to write. Any failure but "later" means that
+ * the program does not read on, as it may. */
+static bool write_input(struct program *p, int fd)
+{
+	if (evbuffer_get_length(p->input) > 0 &&
+	    evbuffer_write(p->input, fd) < 0 && errno != EAGAIN)
+		return false;
+	return evbuffer_get_length(p->input) > 0 || p->source_fd >= 0;
 }
 
 static void on_writable(int fd, short what, void *arg)
@@ -66,15 +73,9 @@ static void on_writable(int fd, short what, void *arg)
 
 	(void)what;
 	if (evbuffer_get_length(p->input) == 0 && p->source_fd >= 0 &&
-	    !read_piece(p)) {
+	    !read_piece(p))
 		program_fail(p, PROGRAM_NO_INPUT);
-		return;
-	}
-	/* Anything but "later" means that it does not read on, as it may. */
-	if (evbuffer_get_length(p->input) > 0 &&
-	    evbuffer_write(p->input, fd) < 0 && errno != EAGAIN)
-		shut(&p->in_fd, &p->on_writable);
-	else if (evbuffer_get_length(p->input) == 0 && p->source_fd < 0)
+	else if (!write_input(p, fd))
 		shut(&p->in_fd, &p->on_writable);
 }
 

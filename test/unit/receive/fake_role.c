@@ -13,6 +13,7 @@ struct link {
 
 static struct link fake_queue = { .peer = ROLE_QUEUE };
 static struct link fake_deliver = { .peer = ROLE_DELIVER };
+static struct link fake_hook = { .peer = ROLE_HOOK };
 
 void fake_role_init(struct role_self *self)
 {
@@ -21,8 +22,10 @@ void fake_role_init(struct role_self *self)
 	self->arena = arena_new(64 << 20);
 	self->has_queue = true;
 	self->has_deliver = true;
+	self->has_hook = true;
 	fake_queue.self = self;
 	fake_deliver.self = self;
+	fake_hook.self = self;
 }
 
 void fake_role_done(struct role_self *self)
@@ -74,6 +77,8 @@ struct link *role_peer(const struct role_self *self, enum role role,
 	assert(index == 0);
 	if (role == ROLE_QUEUE)
 		return self->has_queue ? &fake_queue : NULL;
+	if (role == ROLE_HOOK)
+		return self->has_hook ? &fake_hook : NULL;
 	return self->has_deliver ? &fake_deliver : NULL;
 }
 

@@ -10,6 +10,7 @@ struct role_self {
 	struct conf conf;
 	bool has_queue;
 	bool has_deliver;
+	bool has_hook;
 	size_t backlog[ROLE_COUNT]; /* of the link to that role */
 	struct sent {
 		enum role to;
