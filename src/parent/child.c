@@ -24,7 +24,8 @@ static const enum role joined[][2] = {
 	{ ROLE_RECEIVE, ROLE_QUEUE },   { ROLE_RECEIVE, ROLE_DELIVER },
 	{ ROLE_DELIVER, ROLE_QUEUE },   { ROLE_CONTROL, ROLE_QUEUE },
 	{ ROLE_CONTROL, ROLE_RECEIVE }, { ROLE_RECEIVE, ROLE_HOOK },
-	{ ROLE_DELIVER, ROLE_HOOK },
+	{ ROLE_DELIVER, ROLE_HOOK },    { ROLE_DELIVER, ROLE_LOOKUP },
+	{ ROLE_CONTROL, ROLE_LOOKUP },
 };
 
 static bool are_joined(enum role a, enum role b)
@@ -245,11 +246,12 @@ static void add(struct parent *p, enum role role, unsigned index)
 
 void children_start(struct parent *p)
 {
-	p->children = mem_array(p->workers + 4, sizeof(*p->children));
+	p->children = mem_array(p->workers + 5, sizeof(*p->children));
 	add(p, ROLE_QUEUE, 0);
 	add(p, ROLE_DELIVER, 0);
 	add(p, ROLE_CONTROL, 0);
 	add(p, ROLE_HOOK, 0);
+	add(p, ROLE_LOOKUP, 0);
 	for (unsigned i = 0; i < p->workers; i++)
 		add(p, ROLE_RECEIVE, i);
 	for (size_t i = 0; i < p->child_count; i++)

@@ -33,7 +33,7 @@ struct child {
 enum phase {
 	PHASE_RUN,
 	PHASE_DRAIN_RECEIVE, /* clients finish their messages */
-	PHASE_DRAIN_REST,    /* deliver, queue, hook, control */
+	PHASE_DRAIN_REST,    /* deliver, queue and the others */
 };
 
 struct parent {

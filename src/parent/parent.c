@@ -199,10 +199,11 @@ static void drain(struct parent *p)
 		wait_for_drain(p, DRAIN_REST_MS);
 	}
 	/* The queue goes last: the others still have results for it. Nobody
-	 * waits for a program any more. */
+	 * waits for a program or for DNS any more. */
 	if (p->phase == PHASE_DRAIN_REST && alive(p, ROLE_DELIVER) == 0) {
 		(void)children_drain(p, ROLE_QUEUE, DRAIN_REST_MS);
 		(void)children_drain(p, ROLE_HOOK, 0);
+		(void)children_drain(p, ROLE_LOOKUP, 0);
 	}
 	if (children_alive(p) == 0)
 		(void)event_base_loopbreak(p->base);

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -111,6 +112,15 @@ static const int file_calls[] = {
 	SCMP_SYS(utimensat),
 };
 
+/* Sockets of its own, to ask DNS, and libunbound's thread; socket and clone
+ * have rules of their own. */
+static const int lookup_calls[] = {
+	SCMP_SYS(bind),
+	SCMP_SYS(connect),
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
+};
+
 /* What no program that `hook` runs may do either. */
 static const int denied_calls[] = {
 	/* other processes */
@@ -203,6 +213,34 @@ static int allow_memory(scmp_filter_ctx ctx)
 				no_exec);
 }
 
+/* What clone3 is asked for cannot be seen: as on a kernel without it, callers
+ * then fall back to clone. */
+static int deny_clone3(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3),
+				0);
+}
+
+static int allow_lookup(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp is_ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET);
+	const struct scmp_arg_cmp is_ipv6 = SCMP_A0(SCMP_CMP_EQ, AF_INET6);
+	const struct scmp_arg_cmp is_thread =
+		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+	int r = allow(ctx, lookup_calls, COUNT(lookup_calls));
+
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				     is_ipv4);
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				     is_ipv6);
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				     is_thread);
+	return r == 0 ? deny_clone3(ctx) : r;
+}
+
 static int filter_calls(scmp_filter_ctx ctx, enum role role)
 {
 	int r = allow(ctx, common_calls, COUNT(common_calls));
@@ -213,21 +251,21 @@ static int filter_calls(scmp_filter_ctx ctx, enum role role)
 		r = allow(ctx, accepting_calls, COUNT(accepting_calls));
 	if (r == 0 && role == ROLE_QUEUE)
 		r = allow(ctx, file_calls, COUNT(file_calls));
+	if (r == 0 && role == ROLE_LOOKUP)
+		r = allow_lookup(ctx);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	return r;
 }
 
-/* New namespaces come by clone as well. What clone3 is asked for cannot be
- * seen: as on a kernel without it, callers then fall back to clone. */
+/* New namespaces come by clone as well. */
 static int deny_namespaces(scmp_filter_ctx ctx)
 {
 	static const uint64_t flags[] = { CLONE_NEWNS,   CLONE_NEWCGROUP,
 					  CLONE_NEWUTS,  CLONE_NEWIPC,
 					  CLONE_NEWUSER, CLONE_NEWPID,
 					  CLONE_NEWNET };
-	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3),
-				 0);
+	int r = deny_clone3(ctx);
 
 	for (size_t i = 0; r == 0 && i < COUNT(flags); i++) {
 		const struct scmp_arg_cmp has_flag =
@@ -326,7 +364,8 @@ static int enter_landlock(enum role role, const char *state_dir)
 	if (abi < 1)
 		return 0; /* this kernel has none */
 	if (abi >= 4) {
-		attr.handled_access_net = 3; /* bind, connect */
+		/* bind; connect as well, unless DNS is asked by TCP */
+		attr.handled_access_net = role == ROLE_LOOKUP ? 1 : 3;
 		size = 2 * sizeof(uint64_t);
 	}
 	if (abi >= 6) {

@@ -6,6 +6,9 @@
  * ROLE_HOOK executes programs of the admin's, and they inherit its cage: for
  * them it is a list of calls that no such program needs (other processes'
  * memory, mounts, namespaces, the kernel itself), and no Landlock.
+ *
+ * ROLE_LOOKUP may make sockets of the Internet and threads: that is how DNS is
+ * asked.
  */
 #ifndef PROC_SANDBOX_H
 #define PROC_SANDBOX_H

@@ -335,7 +335,7 @@ class Culver:
         def complete():
             roles = self.roles()
             return roles if {"receive", "queue", "deliver", "control",
-                             "hook"} <= set(roles) and \
+                             "hook", "lookup"} <= set(roles) and \
                 len(roles["receive"]) == int(self.settings["workers"]) \
                 else None
         return wait_for(complete, timeout, "that every role runs")

@@ -14,7 +14,7 @@ from culver import (Culver, NOBODY, command_line, is_alive, status_of,
 from lmtp import HANG, FakeLmtp
 from smtp import Closed, Smtp, message, stuff
 
-ROLES = ("receive", "queue", "deliver", "control", "hook")
+ROLES = ("receive", "queue", "deliver", "control", "hook", "lookup")
 
 
 @pytest.fixture(params=ROLES)
