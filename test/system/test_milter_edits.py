@@ -1,6 +1,8 @@
 """What filters may change, seen from behind Culver. Numbers are those of
 milter-scenarios.md."""
 
+import os
+
 import pytest
 
 from culver import wait_for
@@ -9,6 +11,7 @@ from milters import RawFilter, Turns
 from milterwire import (ACCEPT, CONTINUE, LEADING_SPACE, NR_ALL, add_header,
                         add_rcpt, change_from, change_header, delete_header,
                         delete_rcpt, insert_header, packet, replace_body)
+from test_hooks import set_program
 
 THREE = b"X-A: 1\r\nSubject: s\r\nx-a: 2\r\nX-A: 3\r\n"
 BODY = b"Old body.\r\n"
@@ -265,6 +268,36 @@ def test_a_message_that_needs_a_spool_file(dovecot, peer):
         assert world.body == body
         edited(world, peer, [replace_body(b"small")], body=body)
         assert world.body == b"small\r\n"
+
+
+def files_of(culver):
+    """What the queue has beside its database."""
+    return [os.path.join(where, name)
+            for where, _, names in os.walk(culver.state) for name in names
+            if not name.startswith("queue.db")]
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_filter_then_hook_then_queue(dovecot, peer, size):
+    """Twice a new content, and what is queued is the last one. Nothing of
+    those before is left."""
+    body = (b"y" * 76 + b"\r\n") * (size // 78)
+    with Filtered(dovecot, {"only": {"socket": peer.where}},
+                  start=False) as world:
+        set_program(world.culver, "hooks/post-data", "echo 'X-Hook: h'")
+        world.culver.start()
+        world.lmtp.on_message = lambda recipient: "451 4.2.0 Wait"
+        peer.reset({"E": [insert_header(1, "N", "v"), CONTINUE]})
+        assert world.send(THREE + b"\r\n" + body).code == 250
+        wait_for(lambda: world.lmtp.attempts, 10, "an attempt")
+        world.lmtp.on_message = lambda recipient: "250 2.0.0 Saved"
+        wait_for(lambda: world.lmtp.received, 20, "the delivery")
+        assert lines(world) == [b"X-Hook: h", b"R", b"N: v",
+                                *THREE.split(b"\r\n")[:-1]]
+        assert world.body == body
+        wait_for(lambda: world.culver.queue_size() == 0, 10, "the end of it")
+        wait_for(lambda: not files_of(world.culver), 10,
+                 "the end of its files")
 
 
 # --- 18: the envelope -----------------------------------------------------------------
