@@ -178,8 +178,11 @@ class _Session:
         for recipient in self.recipients:
             self.server.attempts.append((recipient, self.content))
             reply = self.server.on_message(recipient)
+            is_plain = reply.startswith("2") # it may be looked for at once
+            if is_plain:
+                self.server.received.append((recipient, self.content))
             self.say(reply)  # CLOSE ends it here
-            if reply == HANG or reply.startswith("2"):
+            if reply == HANG:
                 self.server.received.append((recipient, self.content))
         self.recipients, self.content = [], b""
 
