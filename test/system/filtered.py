@@ -14,6 +14,7 @@ import tempfile
 
 from culver import Culver
 from lmtp import FakeLmtp
+from smtp import stuff
 
 Field = collections.namedtuple("Field", "name value")
 
@@ -24,6 +25,26 @@ def split_message(content):
     head, _, body = content.partition(b"\r\n\r\n")
     fields = re.split(rb"\r\n(?![ \t])", head) if head else []
     return [Field(*field.split(b":", 1)) for field in fields], body
+
+
+def one_transaction(client, content, recipient="alice@example.com",
+                    sender="sender@client.test"):
+    """Returns {command: reply} up to the first refusal; "." is that to the
+    content."""
+    said = {}
+    for name, data in (("MAIL", f"MAIL FROM:<{sender}>\r\n"),
+                       ("RCPT", f"RCPT TO:<{recipient}>\r\n"),
+                       ("DATA", "DATA\r\n"), (".", stuff(content))):
+        client.send(data)
+        said[name] = client.reply()
+        if said[name].code not in (250, 354):
+            break
+    return said
+
+
+def last(said):
+    """The code of the last of those replies."""
+    return list(said.values())[-1].code
 
 
 class Filtered:
@@ -60,6 +81,14 @@ class Filtered:
         forgotten."""
         self.forget()
         return self.culver.send(content, **how)
+
+    def try_send(self, content, recipient="alice@example.com"):
+        """Returns {command: reply} up to the first refusal; "." is that to
+        the content. What was delivered before is forgotten."""
+        self.forget()
+        with self.smtp() as client:
+            client.ehlo()
+            return one_transaction(client, content, recipient)
 
     @property
     def recipients(self):

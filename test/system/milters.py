@@ -207,10 +207,10 @@ class RawFilter:
         if isinstance(script, Turns):
             script = script[min(session.number, len(script) - 1)]
         try:
-            if "greeting" in script:
-                self._act(connection, session, script["greeting"],
-                          Packet("greeting", b""))
-            self._converse(connection, session, script)
+            if "greeting" not in script or self._act(
+                    connection, session, script["greeting"],
+                    Packet("greeting", b"")) is not CLOSE:
+                self._converse(connection, session, script)
         except ConnectionError:
             pass # it hangs up on us, which it may
         except OSError as error:
