@@ -6,7 +6,6 @@ with it are one xdist_group, which one worker runs.
         ... culver.conf: milter dkim { socket = "{dkim.where}" } ...
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -94,6 +93,8 @@ RSPAMD = {
         authenticated_headers = ["authentication-results"];
         extended_spam_headers = true; skip_local = false;
         skip_authenticated = false;
+        # it would delete the one that opendkim has just made
+        routines {{ authentication-results {{ remove = false; }} }}
     """,
     "override.d/dkim_signing.conf": """
         path = "{place}/rs.private"; selector = "rs"; use_esld = false;
