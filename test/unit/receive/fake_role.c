@@ -14,6 +14,7 @@ struct link {
 static struct link fake_queue = { .peer = ROLE_QUEUE };
 static struct link fake_deliver = { .peer = ROLE_DELIVER };
 static struct link fake_hook = { .peer = ROLE_HOOK };
+static struct link fake_control = { .peer = ROLE_CONTROL };
 
 void fake_role_init(struct role_self *self)
 {
@@ -26,6 +27,7 @@ void fake_role_init(struct role_self *self)
 	fake_queue.self = self;
 	fake_deliver.self = self;
 	fake_hook.self = self;
+	fake_control.self = self;
 }
 
 void fake_role_done(struct role_self *self)
@@ -77,6 +79,8 @@ struct link *role_peer(const struct role_self *self, enum role role,
 	assert(index == 0);
 	if (role == ROLE_QUEUE)
 		return self->has_queue ? &fake_queue : NULL;
+	if (role == ROLE_CONTROL)
+		return &fake_control;
 	if (role == ROLE_HOOK)
 		return self->has_hook ? &fake_hook : NULL;
 	return self->has_deliver ? &fake_deliver : NULL;
