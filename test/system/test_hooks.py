@@ -570,9 +570,6 @@ case "$1" in
 "wrong@example.com")
 	echo 'a b c@@'
 	;;
-"command@example.com")
-	echo "| ./taken $1"
-	;;
 esac
 exit 0
 """
@@ -614,16 +611,10 @@ def test_alias_resolve_has_five_seconds(resolving):
     assert time.monotonic() - begin < 17
 
 
-# --- commands of aliases --------------------------------------------------------------------
+# --- commands of aliases: the rest is in test_alias_command.py ---------------------------------
 
 COMMANDS = """\
 dump: | ./dump it's "a b" $HOME; | x
-found: | true
-refused: | ./end 3
-later: | ./end 75
-late: | ./killed
-gone: | ./no-such-program
-both: alice
 """
 
 
@@ -631,8 +622,6 @@ both: alice
 def commanding(dovecot):
     culver = Culver(dovecot, start=False, aliases={"example.com": COMMANDS})
     set_program(culver, "dump", DUMP.format(out_of(culver)))
-    set_program(culver, "end", "cat >/dev/null; echo not today; exit $1")
-    set_program(culver, "killed", "kill -9 $$")
     with culver:
         culver.start()
         yield culver
@@ -654,34 +643,3 @@ def test_command_gets_words_and_message(commanding, tag):
     assert env.pop("RCPT_TO") == "dump@example.com"
     assert env == {k: v for k, v in constant(commanding).items()
                    if k != "SPF_PASS"}
-
-
-def test_command_is_looked_for(commanding, tag):
-    assert commanding.send(message(tag), ["found@example.com"]).code == 250
-
-
-def test_command_refuses(commanding, tag):
-    reply = commanding.send(message(tag), ["refused@example.com"])
-    assert 550 <= reply.code < 560
-    assert "not today" in reply.text
-    assert "./end" not in reply.text
-
-
-@pytest.mark.parametrize("alias", ["later", "late", "gone"])
-def test_command_cannot_now(commanding, tag, alias):
-    """It is queued, and not refused."""
-    said = len(commanding.log())
-    reply = commanding.send(message(tag), [f"{alias}@example.com"])
-    assert reply.code == 250 and "queued" in reply.text, str(reply)
-    wait_for(lambda: "deferred" in commanding.log()[said:], 10, "a try")
-    assert commanding.ctl("queue").stdout.count(f"{alias}@example.com") >= 1
-
-
-def test_command_of_alias_resolve(resolving, tag):
-    taken = out_of(resolving, "taken")
-    set_program(resolving, "taken", f"cat >{taken}; echo $1 >>{taken}")
-    reply = resolving.send(message(tag), ["command@example.com"])
-    assert reply.code == 250, str(reply)
-    wait_for(lambda: os.path.exists(taken) and "command@example.com" in
-             pathlib.Path(taken).read_text(encoding="utf-8"), 10, "its run")
-    assert tag in pathlib.Path(taken).read_text(encoding="utf-8")
