@@ -1,7 +1,7 @@
 """culver milter check: does a filter work, and what does it do?"""
 
 import json
-import os
+import pathlib
 import socket
 import threading
 
@@ -112,12 +112,10 @@ def test_nothing_more_is_told(check, reply, result):
         assert "rcpt: " + result in words.stdout
 
 
-def test_a_message_of_ones_own(check, tmp_path):
+def test_a_message_of_ones_own(check):
     """Bare LF becomes CRLF; the end of the last line may be missing."""
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents[:2]:
-        os.chmod(parent, 0o755)
-    file = tmp_path / "message"
+    place = pathlib.Path(check.culver.directory)
+    file = place / "message"
     file.write_bytes(b"Subject: mine\nX-Fold: a\n b\n\none\r\n\ntwo")
     with RawFilter() as peer:
         words, _ = check(peer.where, str(file))
@@ -125,7 +123,7 @@ def test_a_message_of_ones_own(check, tmp_path):
         session = peer.wait_session(1)
         assert session.fields == [("Subject", "mine"), ("X-Fold", "a\n b")]
         assert session.body == b"one\r\n\r\ntwo\r\n"
-    words, _ = check(peer.where, str(tmp_path / "none"), json_too=False)
+    words, _ = check(peer.where, str(place / "none"), json_too=False)
     assert words.returncode == 1
     assert "none: No such file" in words.stderr
 

@@ -364,3 +364,45 @@ def test_random_replies(careful, one, seed):
         client.close()
     one.reset()
     settle(careful, one)
+
+
+# --- filters that do not read, or come and go ------------------------------------------------
+
+def test_filter_that_does_not_read(careful, one):
+    """23: its socket is full in mid-body; the message is not kept for it in
+    memory, and its time ends."""
+    one.reset({"N": [CONTINUE, Sleep(8)]})
+    begin = time.monotonic()
+    assert careful.send(CONTENT + b"a long line of text\r\n" * 500000).code \
+        == 451
+    assert time.monotonic() - begin < 6
+    assert not careful.lmtp.received
+
+
+@pytest.mark.parametrize("script", [
+    {"E": [*EDITS, CONTINUE]}, {"E": [quarantine("why"), CONTINUE]},
+    {"E": b"\0\0\0\1d"}, {"R": b"\0\0\0\1d"}, {"M": b"\0\0\0\1" + b"4"},
+    {"C": REJECT}, {"H": TEMPFAIL}, {"R": say("550 5.7.1 no")},
+    {"C": CLOSE}, {"M": CLOSE}, {"E": CLOSE}, {"E": SILENT}, {"O": CLOSE},
+    {"E": b"nonsense"}], ids=lambda script: str(script)[:40])
+def test_dry_run_costs_no_mail(dovecot, script):
+    """Whatever it says, and also when it cannot be asked."""
+    with RawFilter(script) as peer, Filtered(dovecot, {"dry": {
+            "socket": peer.where, "dry_run": "yes", **QUICK}}) as world:
+        for _ in range(2):
+            assert world.send(CONTENT).code == 250
+            assert world.sent_on == CONTENT
+            assert world.recipients == ["alice@example.com"]
+
+
+def test_dry_run_beside_another(dovecot):
+    """The next filter sees the message unchanged, and is obeyed."""
+    with RawFilter({"E": [*EDITS, REJECT]}) as dry, \
+            RawFilter({"E": [add_header("X-Real", "y"), CONTINUE]}) as real, \
+            Filtered(dovecot, {"dry": {"socket": dry.where, "dry_run": "yes"},
+                               "real": {"socket": real.where}}) as world:
+        assert world.send(CONTENT).code == 250
+        assert world.values("X-Real") == [b"y"]
+        assert not world.values("X-Edit")
+        assert [f for f, _ in real.sessions[-1].fields] == \
+            ["From", "To", "Subject", "Date", "Message-ID", "X-Was"]

@@ -3,15 +3,18 @@ python3-milter, under the same rules. Numbers are those of
 milter-scenarios.md."""
 
 import json
+import re
+import threading
+import time
 
 import pytest
 
 from culver import wait_for
-from filtered import Filtered, last
+from filtered import Filtered, last, one_transaction
 from filters import ScriptedFilter, is_there
 from milterwire import (CAN_SKIP, LEADING_SPACE, NR_ALL, NR_CONNECT, NR_EOH,
                         NR_HEADER, NR_HELO, RCPT_REJECTED)
-from smtp import stuff
+from smtp import message, stuff
 
 OLD = b"Received: from b.test by a.test; Mon, 1 Jan 2024 00:00:00 +0000"
 CONTENT = OLD + (b"\r\nFrom: <a@client.test>\r\nX-Multi: 1\r\nX-Multi: 2\r\n"
@@ -505,3 +508,45 @@ def test_dry_run(dovecot, one):
         assert world.send(CONTENT, sender="evil@client.test").code == 250
         log = world.culver.log()
         assert "X-N" in log and "dry" in log
+
+
+@pytest.mark.timeout(180)
+def test_killed_under_load(dovecot, one):
+    """23, 24: what gets a 250 was filtered, and nothing is delivered twice,
+    while the filter is killed and comes back."""
+    one.set(["negotiate", "quiet"], ["eom", "addheader", "X-N", "v"])
+    with Filtered(dovecot, {"scripted": {"socket": one.where}}) as world:
+        accepted, refused, over = [], [], threading.Event()
+
+        def work(number):
+            serial = 0
+            while not over.is_set():
+                with world.smtp() as client:
+                    client.ehlo()
+                    for _ in range(20):
+                        serial += 1
+                        tag = f"tag-{number}-{serial}-end"
+                        said = one_transaction(
+                            client, message(subject=tag))
+                        (accepted if last(said) == 250 and "." in said
+                         else refused).append(tag)
+                        if last(said) != 250:
+                            assert last(said) == 451, said
+                            time.sleep(0.05)
+                            break
+        threads = [threading.Thread(target=work, args=(i,))
+                   for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            time.sleep(1)
+            one.restart()
+            time.sleep(2.2)
+        over.set()
+        for thread in threads:
+            thread.join()
+        tags = [re.search(rb"tag-\d+-\d+-end", c)[0].decode()
+                for _, c in world.lmtp.received]
+        assert accepted and refused
+        assert sorted(tags) == sorted(accepted)
+        assert all(b"\r\nX-N: v\r\n" in c for _, c in world.lmtp.received)

@@ -214,7 +214,6 @@ def test_shutdown(dovecot, peers):
         first.reset()
         client = world.smtp()
         client.ehlo()
-        client.mail()
-        first.wait_letters("OCHM")
+        first.wait_letters("OCH")
     first.wait(lambda: first.open_count == 0)
     client.close()
