@@ -331,8 +331,10 @@ static struct slice join_lines(struct slice text, struct arena *arena)
 {
 	char *p = arena_alloc(arena, text.n + 1);
 
+	memcpy(p, text.p, text.n);
 	for (size_t i = 0; i < text.n; i++)
-		p[i] = is_blank(text.p[i]) ? ' ' : text.p[i];
+		if (is_blank(p[i]))
+			p[i] = ' ';
 	return (struct slice){ p, text.n };
 }
 

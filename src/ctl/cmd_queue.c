@@ -115,12 +115,15 @@ struct change {
 	const char *command;
 	const char *answer; /* the key of the count */
 	const char *words;  /* after "N recipients" */
+	bool needs_no_id;   /* then it is meant for all */
+	bool takes_all;     /* --all */
 };
 
+/* To release all is to be said, and nobody drops all. */
 static const struct change changes[] = {
-	{ "retry", "queue_retry", "retried", "to be tried now" },
-	{ "release", "queue_release", "released", "released" },
-	{ "drop", "queue_drop", "dropped", "dropped" },
+	{ "retry", "queue_retry", "retried", "to be tried now", true, true },
+	{ "release", "queue_release", "released", "released", false, true },
+	{ "drop", "queue_drop", "dropped", "dropped", false, false },
 };
 
 struct changing {
@@ -169,6 +172,14 @@ static const struct change *find_change(const char *verb)
 	return NULL;
 }
 
+static bool is_right(const struct ctl *ctl, const struct change *which,
+		     const char *id)
+{
+	if (id != NULL)
+		return !ctl->is_all;
+	return ctl->is_all ? which->takes_all : which->needs_no_id;
+}
+
 static int list(const struct ctl *ctl)
 {
 	json_t *request = json_object();
@@ -185,17 +196,10 @@ int cmd_queue(const struct ctl *ctl)
 	const char *id = ctl->argument_count > 1 ? ctl->arguments[1] : NULL;
 	const struct change *which = find_change(verb);
 
-	if (which == NULL && strcmp(verb, "list") == 0 && id == NULL &&
-	    !ctl->is_all)
+	if (which != NULL && is_right(ctl, which, id))
+		return change(ctl, which, id);
+	if (strcmp(verb, "list") == 0 && id == NULL && !ctl->is_all)
 		return list(ctl);
-	/* All of them are retried unless one is named; to release all is to
-	 * be said, and nobody drops all. */
-	if (which == &changes[0] && !(id != NULL && ctl->is_all))
-		return change(ctl, which, id);
-	if (which == &changes[1] && (id != NULL) != ctl->is_all)
-		return change(ctl, which, id);
-	if (which == &changes[2] && id != NULL && !ctl->is_all)
-		return change(ctl, which, id);
 	ctl_complain("queue takes list, retry [ID], release ID or --all, or "
 		     "drop ID");
 	return CTL_USAGE;
