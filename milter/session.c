@@ -33,7 +33,7 @@ static void step(struct milter_session *s)
 	case MILTER_IS_CONNECTING:
 	case MILTER_CONN_DONE:
 	case MILTER_HAS_FAILED:
-		assert(!"these wait, or have an answer");
+		assert(false); /* these wait, or have an answer */
 		break;
 	}
 }
