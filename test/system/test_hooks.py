@@ -387,10 +387,13 @@ def test_as_root_programs_have_a_user_of_their_own(dovecot, tag):
         hook = pwd.getpwnam("culverhook")
     except KeyError:
         pytest.skip("test.sh makes the users")
-    with start_with(dovecot, "echo X-Ids: $(id -u) $(id -g) $(id -un) $USER",
-                    as_root=True) as culver:
+    with start_with(dovecot, "echo X-Ids: $(id -u) $(id -g) $(id -un) $USER;"
+                    "echo X-Groups: $(id -G)", as_root=True) as culver:
         assert culver.send(message(tag)).code == 250
         content, = delivered(dovecot, "alice@example.com", tag)
+        groups = re.search(r"X-Groups: ([\d ]+)", content.decode())[1]
+        assert set(map(int, groups.split())) == \
+            set(os.getgrouplist("culverhook", hook.pw_gid))
         assert f"X-Ids: {hook.pw_uid} {hook.pw_gid} culverhook culverhook" \
             .encode() in content
         pid, = culver.roles()["hook"]
