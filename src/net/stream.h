@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 #include "net/tls.h"
+#include "net/tls_client.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -60,6 +61,10 @@ void stream_set_idle(struct stream *s, unsigned idle_ms);
  * plain text. on_tls or on_end follows.
  */
 void stream_start_tls(struct stream *s, struct tls_server *tls);
+/* The same as client: input must be empty (the caller refuses what came behind
+ * the reply to STARTTLS). request is not used after this call. */
+void stream_start_tls_client(struct stream *s, struct tls_client *tls,
+			     const struct tls_client_request *request);
 bool stream_is_tls(const struct stream *s);
 /* Facts of the session, empty without TLS: "TLSv1.3", the IANA cipher suite
  * name, the SNI name the client sent (checked to be a host name). */
@@ -67,6 +72,16 @@ struct slice stream_tls_version(const struct stream *s);
 struct slice stream_tls_cipher(const struct stream *s);
 unsigned stream_tls_cipher_bits(const struct stream *s); /* of its key */
 struct slice stream_tls_server_name(const struct stream *s);
+/* As client: whether the server is who was wanted. */
+struct stream_tls_peer {
+	bool is_verified_pkix; /* by a root, for a name; never if is_dane */
+	bool is_verified_dane; /* by a TLSA record */
+	bool is_dane;          /* usable TLSA records were given */
+	const char *problem;   /* a literal; "" if it is verified */
+};
+
+/* Known from on_tls on. */
+void stream_tls_peer(const struct stream *s, struct stream_tls_peer *ret_peer);
 /*
  * Channel binding data of a type ("tls-exporter", "tls-server-end-point",
  * "tls-unique"; RFC 5929, RFC 9266) in base64, in arena; false for a type that
