@@ -10,6 +10,11 @@
 
 enum { MANY = 3000 };
 
+static struct target of(enum target_kind kind, struct slice address)
+{
+	return (struct target){ .kind = kind, .address = address };
+}
+
 /* The same address of another kind is another target. */
 static void test_each_once(void **state)
 {
@@ -25,7 +30,8 @@ static void test_each_once(void **state)
 	assert_int_equal(target_set_all(&set).count, 0);
 	for (size_t i = 0; i < 4 * MANY; i++) {
 		size_t n = i / 2 % MANY;
-		struct target target = { kinds[i % 2], { text[n], 0 } };
+		struct target target = { .kind = kinds[i % 2],
+					 .address.p = text[n] };
 
 		target.address.n =
 			(size_t)snprintf(text[n], sizeof(text[n]), "n%zu", n);
@@ -49,14 +55,10 @@ static void test_quoted(void **state)
 
 	(void)state;
 	target_set_init(&set, arena);
-	assert_true(target_set_add(
-		&set, (struct target){ TARGET_COMMAND, S("a@d") }));
-	assert_true(target_set_add(
-		&set, (struct target){ TARGET_MAILBOX, S("\" |a\"@d") }));
-	assert_true(target_set_add(
-		&set, (struct target){ TARGET_MAILBOX, S("|a@d") }));
-	assert_true(target_set_add(
-		&set, (struct target){ TARGET_MAILBOX, S("a@d") }));
+	assert_true(target_set_add(&set, of(TARGET_COMMAND, S("a@d"))));
+	assert_true(target_set_add(&set, of(TARGET_MAILBOX, S("\" |a\"@d"))));
+	assert_true(target_set_add(&set, of(TARGET_MAILBOX, S("|a@d"))));
+	assert_true(target_set_add(&set, of(TARGET_MAILBOX, S("a@d"))));
 	assert_int_equal(set.count, 4);
 	arena_free(&arena);
 }
