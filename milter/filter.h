@@ -31,7 +31,8 @@ struct milter_filter_config {
 	uint32_t version;       /* the highest to offer: 2, 3, 4 or 6 */
 	bool is_original_index; /* edits.h */
 	/* Sent as well where a stage's list does not have them; the value of
-	 * one with value.p NULL is asked for like any other. */
+	 * one with value.p NULL is asked for like any other. A value of j, v
+	 * or {daemon_name} takes the place of the server's. */
 	const struct milter_macro *macros;
 	size_t macro_count;
 };

@@ -129,7 +129,27 @@ static void ask_for_all(struct list *list, struct slice names)
 	}
 }
 
-/* Those the admin wants. */
+/* Who we are always has a value, so the admin's goes before it: filters tell
+ * by {daemon_name} what is to be signed. */
+static bool is_ours(struct slice name)
+{
+	return slice_equal(name, S("j")) || slice_equal(name, S("v")) ||
+	       slice_equal(name, S("{daemon_name}"));
+}
+
+static void add_configured_ours(struct list *list)
+{
+	const struct milter_filter_config *config = &list->s->filter->config;
+
+	for (size_t i = 0; i < config->macro_count; i++) {
+		const struct milter_macro *macro = &config->macros[i];
+
+		if (macro->value.p != NULL && is_ours(macro->name))
+			add(list, macro->name, macro->value);
+	}
+}
+
+/* What else the admin wants. */
 static void add_configured(struct list *list)
 {
 	const struct milter_filter_config *config = &list->s->filter->config;
@@ -170,6 +190,7 @@ void milter_session_say_macros(struct milter_session *s,
 	if (options->has_symbols & (1U << stage))
 		names = options->symbols[stage];
 	arena_clear(s->scratch);
+	add_configured_ours(&list);
 	ask_for_all(&list, names);
 	add_configured(&list);
 	if (list.count == 0 && names.n > 0)

@@ -179,6 +179,32 @@ def test_filters_by_listener_and_login(dovecot, peers):
         assert messages(third) == ["<sender@client.test>"]
 
 
+def test_configured_macros(dovecot, peers):
+    """6: a value replaces who we are, but no value that a message has; by
+    listener, with two blocks for one filter."""
+    first, _ = peers
+    macros = ["{daemon_name}=ORIGINATING", "{auth_authen}=nobody", "r",
+              "{extra}=text with blanks"]
+    with Filtered(dovecot, {
+            "in": {"socket": first.where, "listeners": ["smtp"]},
+            "out": {"socket": first.where, "listeners": ["submission"],
+                    "macros": macros}}) as world:
+        first.reset()
+        assert world.send(CONTENT).code == 250
+        said = first.wait_session().all("M")[0].macros
+        assert "{extra}" not in said and "{auth_authen}" not in said
+        first.reset()
+        with world.culver.submission("alice@example.com") as client:
+            client.mail("alice@example.com")
+            client.quit()
+        session = first.wait_session()
+        assert session.all("C")[0].macros["{daemon_name}"] == "ORIGINATING"
+        said = session.all("M")[0].macros
+        assert said["{auth_authen}"] == "alice@example.com"
+        assert said["{extra}"] == "text with blanks"
+        assert said["r"] == "ESMTP"
+
+
 def test_reload(dovecot, peers):
     """34: sessions that are there keep their filters, new ones get the new."""
     first, second = peers

@@ -205,11 +205,11 @@ static void test_macros(void **state)
 	w->configs[0].macro_count = 3;
 	open_chain(w);
 	assert_string_equal(connect_client(w), "go on");
-	expect_told(f, "DC j=mx.test {client_name}=client.test "
+	expect_told(f, "DC j=other {client_name}=client.test "
 		       "{greylist}=yes\n"
 		       "C [192.0.2.1] 4 2525 192.0.2.1\n");
 	assert_string_equal(hello(w), "go on");
-	expect_told(f, "DH {greylist}=yes j=other {client_name}=client.test\n"
+	expect_told(f, "DH j=other {greylist}=yes {client_name}=client.test\n"
 		       "H me.test\n");
 }
 
