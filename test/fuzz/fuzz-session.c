@@ -1,8 +1,8 @@
 /*
  * Octets from a client to a session among fakes. The first octet chooses the
- * port, how the input is split and whether there are filters: a session says
- * and hands over the same however its input is cut and whenever filters
- * answer, and what it hands over has whole lines only.
+ * port, how the input is split, what filters there are and what they do. A
+ * session says and hands over the same however its input is cut and whenever
+ * filters answer, and what it hands over has whole lines only.
  */
 #include "base/mem.h"
 #include "test/unit/receive/filter_world.h"
@@ -65,6 +65,26 @@ static const struct filter_rule *choose_rules(uint8_t octet)
 	return all[octet / 21 % 4];
 }
 
+/* What else filters and hooks/post-data do to what is complete. */
+static void choose_edits(struct world *w, uint8_t octet, bool has_filters)
+{
+	switch (octet / 84) {
+	case 1:
+		w->hook_header = S("X-Hook: a\r\n\tb\r\n");
+		if (has_filters)
+			filter_world_add_header("X-Filter: 1\r\n");
+		break;
+	case 2:
+		if (has_filters)
+			filter_world_edit_envelope(
+				octet % 2 == 0 ? ENVELOPE_EMPTY
+					       : ENVELOPE_TRY_LATER);
+		break;
+	default:
+		break;
+	}
+}
+
 /* Each session has its own. */
 static void mask_traces(char *said)
 {
@@ -89,6 +109,7 @@ static struct result run(uint8_t octet, bool is_cut, struct slice input)
 		filter_world_begin(&w->server, filters,
 				   is_cut ? FILTER_LATER : FILTER_AT_ONCE);
 
+	choose_edits(w, octet, filters != NULL);
 	w->spool_waits = is_cut;
 	world_connect(w);
 	world_send(w, input, piece);
