@@ -31,7 +31,8 @@ struct stream {
 	bool is_paused;
 	bool wants_flushed; /* something was sent since the last on_flushed */
 	SSL *ssl;
-	struct tls_server *tls;
+	struct tls_server *tls; /* NULL as client */
+	bool is_dane;           /* as client: TLSA records decide */
 	unsigned idle_ms;
 	uint64_t last_ms; /* when an octet went either way */
 	const char *error;

@@ -49,18 +49,6 @@ static void end_by(struct stream *s, enum progress p)
 
 /* --- turns: each ends with at most one callback ----------------------------------- */
 
-static void begin_tls(struct stream *s)
-{
-	s->ssl = tls_server_session(s->tls);
-	if (s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1) {
-		s->error = "no certificate";
-		end(s, STREAM_FAILED);
-		return;
-	}
-	s->mode = MODE_HANDSHAKE;
-	watch(s);
-}
-
 static void handshake(struct stream *s)
 {
 	enum progress p;
@@ -80,6 +68,23 @@ static void handshake(struct stream *s)
 	p = stream_tls_progress(s, r);
 	if (p != PROGRESS_NONE)
 		end_by(s, p);
+}
+
+static void begin_tls(struct stream *s)
+{
+	bool is_server = s->tls != NULL;
+
+	if (is_server)
+		s->ssl = tls_server_session(s->tls);
+	if (s->ssl == NULL || SSL_set_fd(s->ssl, s->fd) != 1) {
+		s->error = is_server ? "no certificate" : "no server name";
+		end(s, STREAM_FAILED);
+		return;
+	}
+	s->mode = MODE_HANDSHAKE;
+	watch(s);
+	if (!is_server)
+		handshake(s); /* the first word is ours */
 }
 
 /* There is input that no event of the socket will tell of. */
@@ -302,14 +307,28 @@ void stream_set_idle(struct stream *s, unsigned idle_ms)
 		watch(s);
 }
 
-void stream_start_tls(struct stream *s, struct tls_server *tls)
+/* When all that was sent is out. */
+static void want_tls(struct stream *s)
 {
 	assert(s->mode == MODE_PLAIN && evbuffer_get_length(s->input) == 0);
-	s->tls = tls_server_ref(tls);
 	s->mode = MODE_TLS_WANTED;
 	s->wants_flushed = true;
 	watch(s);
 	stream_take_a_turn(s);
+}
+
+void stream_start_tls(struct stream *s, struct tls_server *tls)
+{
+	s->tls = tls_server_ref(tls);
+	want_tls(s);
+}
+
+void stream_start_tls_client(struct stream *s, struct tls_client *tls,
+			     const struct tls_client_request *request)
+{
+	s->ssl = tls_client_session(tls, request);
+	s->is_dane = request->tlsa_count > 0;
+	want_tls(s);
 }
 
 const char *stream_error(const struct stream *s)

@@ -72,16 +72,18 @@ struct slice stream_tls_version(const struct stream *s);
 struct slice stream_tls_cipher(const struct stream *s);
 unsigned stream_tls_cipher_bits(const struct stream *s); /* of its key */
 struct slice stream_tls_server_name(const struct stream *s);
+
 /* As client: whether the server is who was wanted. */
 struct stream_tls_peer {
 	bool is_verified_pkix; /* by a root, for a name; never if is_dane */
 	bool is_verified_dane; /* by a TLSA record */
-	bool is_dane;          /* usable TLSA records were given */
+	bool is_dane;          /* TLSA records were given */
 	const char *problem;   /* a literal; "" if it is verified */
 };
 
 /* Known from on_tls on. */
 void stream_tls_peer(const struct stream *s, struct stream_tls_peer *ret_peer);
+
 /*
  * Channel binding data of a type ("tls-exporter", "tls-server-end-point",
  * "tls-unique"; RFC 5929, RFC 9266) in base64, in arena; false for a type that

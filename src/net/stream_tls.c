@@ -51,6 +51,39 @@ struct slice stream_tls_server_name(const struct stream *s)
 	return slice_head(name, name.n <= 253 ? name.n : 0);
 }
 
+static const char *problem_of(const SSL *ssl, long result)
+{
+	if (result != X509_V_OK)
+		return X509_verify_cert_error_string(result);
+	return SSL_get0_peer_certificate(ssl) == NULL
+		       ? "there is no certificate"
+		       : "no TLSA record matches";
+}
+
+void stream_tls_peer(const struct stream *s, struct stream_tls_peer *ret_peer)
+{
+	struct stream_tls_peer peer = { .problem = "there is no TLS" };
+	bool is_good;
+	long result;
+
+	*ret_peer = peer;
+	if (!stream_is_tls(s))
+		return;
+	result = SSL_get_verify_result(s->ssl);
+	is_good = result == X509_V_OK &&
+		  SSL_get0_peer_certificate(s->ssl) != NULL;
+	peer.is_dane = s->is_dane;
+	/* Without a usable record OpenSSL has asked the roots. */
+	peer.is_verified_dane =
+		is_good && peer.is_dane &&
+		SSL_get0_dane_authority(s->ssl, NULL, NULL) >= 0;
+	peer.is_verified_pkix = is_good && !peer.is_dane;
+	peer.problem = peer.is_verified_dane || peer.is_verified_pkix
+			       ? ""
+			       : problem_of(s->ssl, result);
+	*ret_peer = peer;
+}
+
 /* Each gives the octets' number, 0 for none. */
 
 /* RFC 9266 2 */
