@@ -2,6 +2,8 @@
 verdicts at each stage, what stands until the client goes, chunks, TLS,
 logins, messages that are dropped or held."""
 
+import os
+
 import pytest
 
 from conftest import delivered
@@ -9,7 +11,8 @@ from culver import Culver, wait_for
 from filtered import Filtered
 from milters import RawFilter, SILENT, Sleep, Turns
 from milterwire import (CONTINUE, DISCARD, NR_ALL, REJECT, SHUTDOWN, TEMPFAIL,
-                        insert_header, quarantine, say)
+                        add_rcpt, insert_header, quarantine,
+                        say)
 from smtp import Smtp, message, stuff
 
 
@@ -256,6 +259,30 @@ def test_not_for_filters(world, peer):
     """What we refuse ourselves no filter sees the content of."""
     assert world.send(b"a\nb\r\n").code == 550
     assert peer.wait_session().letters == "OCHMRTAQ"
+
+
+HOOK = """#!/bin/sh
+grep -q "^X-Filter: yes" || exit 20
+echo "X-Hook: $RCPT_TO"
+"""
+
+
+def test_the_hook_comes_after_filters(dovecot, peer):
+    peer.script = {"E": [insert_header(0, "X-Filter", "yes"),
+                         add_rcpt("<bob@example.com>"), CONTINUE]}
+    with Filtered(dovecot, {"raw": {"socket": peer.where}}) as world:
+        world.culver.write("hooks/post-data", HOOK)
+        os.chmod(os.path.join(world.culver.conf, "hooks/post-data"), 0o755)
+        world.culver.ctl("reload")
+        assert world.send(message()).code == 250
+        wait_for(lambda: len(world.recipients) == 2, 5, "both copies")
+        assert [f.name for f in world.fields[:3]] == \
+            [b"X-Hook", b"X-Filter", b"Received"]
+        assert world.values("X-Hook") == \
+            [b"alice@example.com bob@example.com"]
+        peer.script = {}
+        assert world.send(message()).code == 554
+        assert world.lmtp.received == []
 
 
 # --- who waits ---------------------------------------------------------------------------------
