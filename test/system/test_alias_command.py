@@ -125,6 +125,15 @@ def test_the_message_and_the_words(culver, robot, tag):
     assert culver.queue_size() == 0
 
 
+def test_a_big_message(culver, robot, tag):
+    """Content in a file, and more than a pipe holds."""
+    body = "".join(f"line {i} of many\r\n" for i in range(150000))
+    assert culver.send(message(tag, body), ["robot@example.com"]).code == 250
+    wait_empty(culver)
+    run, = robot.runs
+    assert run["input"].partition("\n\n")[2] == body.replace("\r\n", "\n")
+
+
 def test_in_the_session(culver, robot, tag):
     """The client hears of it what it hears of a mailbox."""
     reply = culver.send(message(tag), ["robot@example.com"])
