@@ -99,10 +99,10 @@ int store_add_message(struct store *s, const struct store_message *m,
 int store_add_recipient(struct store *s, const struct store_recipient *r);
 /* Removes a recipient, and the message with its last one. */
 int store_remove(struct store *s, uint64_t queue_id, uint64_t row);
-/* Tried in vain: counts, keeps the outcome, ends a hold. */
+/* Tried in vain: counts, keeps the outcome, leaves its holder. */
 int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 		const struct outcome *outcome);
-/* Not tried: only changes when it is due, and ends a hold. */
+/* Not tried: only changes when it is due, and leaves its holder. */
 int store_postpone(struct store *s, uint64_t row, int64_t due);
 /* The holder is gone (0: all holders are): its recipients are due then. */
 int store_end_holds(struct store *s, uint64_t holder, int64_t due);

@@ -210,7 +210,8 @@ int store_release(struct store *s, uint64_t queue_id, int64_t now,
 {
 	bool is_all = queue_id == 0;
 	const enum statement recipients = is_all ? ST_RELEASE_ALL : ST_RELEASE;
-	const enum statement holds = is_all ? ST_END_EVERY_HOLD : ST_END_HOLD;
+	const enum statement holds =
+		is_all ? ST_FORGET_ALL_REASONS : ST_FORGET_REASON;
 	uint64_t count;
 	int r;
 

@@ -129,10 +129,10 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		       " WHERE line = 3 AND queue_id = ?2",
 	[ST_RELEASE_ALL] =
 		"UPDATE recipient SET line = 0, due = ?1 WHERE line = 3",
-	[ST_END_HOLD] = "UPDATE hold SET reason = '', released = ?1"
-			" WHERE released IS NULL AND queue_id = ?2",
-	[ST_END_EVERY_HOLD] = "UPDATE hold SET reason = '', released = ?1"
-			      " WHERE released IS NULL",
+	[ST_FORGET_REASON] = "UPDATE hold SET reason = '', released = ?1"
+			     " WHERE released IS NULL AND queue_id = ?2",
+	[ST_FORGET_ALL_REASONS] = "UPDATE hold SET reason = '', released = ?1"
+				  " WHERE released IS NULL",
 	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
 			      " ORDER BY due LIMIT ?",
 	[ST_LOAD] = ENTRY "WHERE row = ?",
