@@ -112,9 +112,14 @@ static void check_header(struct transaction *t)
 		t->fault = &REPLY_HEADER_TOO_BIG;
 }
 
+static size_t line_octets(const struct transaction *t)
+{
+	return t->line != NULL ? evbuffer_get_length(t->line) : 0;
+}
+
 static void put_line(struct transaction *t)
 {
-	size_t n = t->line != NULL ? evbuffer_get_length(t->line) : 0;
+	size_t n = line_octets(t);
 
 	if (n == 0)
 		return;
@@ -123,17 +128,13 @@ static void put_line(struct transaction *t)
 }
 
 /* What follows the last LF is kept back: if it turns out to be the body's
- * begin, fields are added before it. data.h bounds a line. */
+ * begin, something is to be put before it. data.h bounds a line. */
 static void put_header(struct transaction *t, struct slice octets)
 {
 	size_t lf = slice_find_last(octets, '\n');
 	size_t whole = lf < octets.n ? lf + 1 : 0;
 	struct slice rest = slice_tail(octets, whole);
 
-	if (!t->adds_fields) {
-		put(t, octets);
-		return;
-	}
 	if (whole > 0)
 		put_line(t);
 	put(t, slice_head(octets, whole));
@@ -141,6 +142,18 @@ static void put_header(struct transaction *t, struct slice octets)
 		t->line = evbuffer_new();
 	if (rest.n > 0)
 		(void)evbuffer_add(t->line, rest.p, rest.n);
+}
+
+/* A body with no empty line before it gets one: readers differ in where such a
+ * header ends, a first line with a blank would fold our Received, and filters
+ * are to see the message that is delivered. */
+static void put_separator(struct transaction *t, struct slice rest)
+{
+	bool is_empty =
+		line_octets(t) == 0 && (rest.p[0] == '\r' || rest.p[0] == '\n');
+
+	if (!is_empty)
+		put(t, S("\r\n"));
 }
 
 static void take_header(struct session *s, struct slice run)
@@ -155,6 +168,7 @@ static void take_header(struct session *s, struct slice run)
 	if (!t->header.is_over)
 		return;
 	add_fields(s);
+	put_separator(t, slice_tail(run, n));
 	put_line(t);
 	put(t, slice_tail(run, n));
 }
@@ -253,10 +267,10 @@ enum content_state body_end(struct session *s)
 {
 	struct transaction *t = s->tx;
 
-	put_line(t);
 	if (t->data.is_open_line)
-		put(t, S("\r\n")); /* some readers want whole lines */
+		sink(S("\r\n"), s); /* some readers want whole lines */
 	t->data.is_open_line = false;
+	put_line(t);
 	if (!t->header.is_over)
 		add_fields(s);
 	if (!flush_held(s))

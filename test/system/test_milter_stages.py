@@ -412,6 +412,38 @@ def test_odd_contents(world, peer, content, fields, body):
     assert all(p.data for p in session.all("B"))
 
 
+HEAD = b"From: <a@client.test>\r\nSubject: s\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+@pytest.mark.parametrize("head, body", [
+    (HEAD, b"no field\r\nContent-Type: text/html\r\n\r\nb\r\n"),
+    (HEAD, b": no name\r\n\r\nb\r\n"), (HEAD, b"two words: x\r\n"),
+    (HEAD, b"open end"), (b"", b" would fold our Received\r\nA: b\r\n"),
+    (b"", b"\tSubject: x\r\n\r\nb\r\n"), (b"", b"just text\r\n"),
+    (b"", b"a b"), (b"", b" ")])
+def test_body_without_empty_line(world, peer, head, body, step):
+    """28: where the filter sees the body begin, it begins for readers; in
+    any split."""
+    content = head + body
+    world.forget()
+    with world.smtp() as client:
+        client.ehlo()
+        client.mail()
+        client.rcpt("alice@example.com")
+        for i in range(0, len(content), step):
+            assert client.bdat(content[i:i + step],
+                               last=i + step >= len(content)).code == 250
+        client.quit()
+    session = peer.wait_session()
+    if not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    assert session.body == body
+    assert [n for n, _ in session.fields] == (["From", "Subject"] if head
+                                              else [])
+    assert world.sent_on == head + b"\r\n" + body
+
+
 @pytest.mark.parametrize("size", [65533, 65534, 65535, 65536, 131070, 131071])
 def test_chunk_edges(world, peer, size):
     """28: around a packet's end, where a CRLF may be split."""
