@@ -199,6 +199,8 @@ static const struct {
 	bool (*check)(const struct check_place *at, const char *value);
 } checks[] = {
 	{ "hostname", check_hostname },
+	{ "mailname", check_hostname },
+	{ "system_aliases", check_socket },
 	{ "state_dir", check_path },
 	{ "run_dir", check_path },
 	{ "dovecot_auth_client", check_socket },

@@ -42,6 +42,18 @@ static void complete_hostname(struct conf *conf)
 		conf->hostname = "localhost";
 }
 
+static void complete_mailname(struct conf *conf)
+{
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+	char mailname[256];
+	const char *name = mailname;
+
+	if (!read_mailname(mailname, sizeof(mailname)) ||
+	    !conf_set(conf, settings_find(&conf_settings, "mailname"), &name, 1,
+		      NULL, 0, errors))
+		conf->mailname = conf->hostname;
+}
+
 static uint64_t cores(void)
 {
 	cpu_set_t set;
@@ -58,6 +70,8 @@ void conf_complete(struct conf *conf)
 {
 	if (conf->hostname[0] == '\0')
 		complete_hostname(conf);
+	if (conf->mailname[0] == '\0')
+		complete_mailname(conf);
 	if (conf->workers == 0)
 		conf->workers = cores();
 }

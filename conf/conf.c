@@ -11,12 +11,12 @@
 enum { CONF_OCTETS = 4 << 20 };
 
 /* What goes onto the wire is the canonical form. */
-static void canonicalise_hostname(struct conf *conf)
+static void canonicalise(struct conf *conf, const char **host)
 {
-	struct slice text = slice_of(conf->hostname), name;
+	struct slice text = slice_of(*host), name;
 
 	if (text.n > 0 && name_domain(text, conf->arena, &name) == 0)
-		conf->hostname = arena_string(conf->arena, name);
+		*host = arena_string(conf->arena, name);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): a value and where it stands */
@@ -36,7 +36,9 @@ bool conf_set(struct conf *conf, size_t i, const char *const *values,
 	if (!setting_set(s, conf, conf->arena, values, count, &at))
 		return false;
 	if (s->offset == offsetof(struct conf, hostname))
-		canonicalise_hostname(conf);
+		canonicalise(conf, &conf->hostname);
+	if (s->offset == offsetof(struct conf, mailname))
+		canonicalise(conf, &conf->mailname);
 	return true;
 }
 

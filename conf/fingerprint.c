@@ -99,3 +99,11 @@ uint64_t tree_fingerprint(const char *dir)
 	parts[5] = hash_file(fd, "hooks/alias-resolve");
 	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
 }
+
+uint64_t tree_system_fingerprint(const char *aliases)
+{
+	const uint64_t parts[] = { hash_file(AT_FDCWD, aliases),
+				   hash_file(AT_FDCWD, "/etc/mailname") };
+
+	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
+}

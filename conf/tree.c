@@ -5,6 +5,7 @@
 #include "conf/certificate.h"
 #include "conf/file.h"
 #include "conf/parse.h"
+#include "conf/system_aliases.h"
 #include "smtp/name.h"
 
 #include <dirent.h>
@@ -227,6 +228,28 @@ static void load_domains(struct loader *l)
 	to->tree.domains = to->domains;
 }
 
+/* Nothing in it stops the server: it is not ours. */
+static void load_system_aliases(struct loader *l)
+{
+	struct tree *tree = &l->to->tree;
+	const char *path = tree->conf->system_aliases;
+	struct slice text;
+	int r;
+
+	tree->system_print = tree_system_fingerprint(path);
+	if (path[0] == '\0')
+		return;
+	r = file_read(AT_FDCWD, path, ALIASES_OCTETS, &text, NULL);
+	if (r < 0 && r != -ENOENT)
+		conf_errors_warn(l->errors, path, 0, NULL, "cannot be read: %s",
+				 strerror(-r));
+	if (r < 0)
+		return;
+	tree->system_aliases =
+		system_aliases_read(text, path, l->to->arena, l->errors);
+	mem_free(&text.p);
+}
+
 /* --- certs/ ------------------------------------------------------------------------ */
 
 /* One of a pair; an empty slice when it is not there or an error was added. */
@@ -358,6 +381,7 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 	for (size_t i = 0; i < count; i++)
 		(void)conf_parse_override(to->tree.conf, overrides[i], errors);
 	load_domains(&l);
+	load_system_aliases(&l);
 	load_certificates(&l);
 	load_hooks(&l);
 	if (conf_errors_count(errors) > before)

@@ -1,7 +1,7 @@
 /*
  * The configuration directory: culver.conf, domains/NAME/aliases,
- * certs/NAME/{fullchain,privkey}.pem, hooks/{post-data,alias-resolve}. Read
- * whole or not at all.
+ * certs/NAME/{fullchain,privkey}.pem, hooks/{post-data,alias-resolve}; and of
+ * the system /etc/aliases. Read whole or not at all.
  */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
@@ -27,7 +27,9 @@ struct tree {
 	size_t domain_count;
 	const struct tree_certificate *certificates; /* sorted by name */
 	size_t certificate_count;
-	const char *directory;                 /* its path from the root */
+	struct slice system_aliases; /* what can be used (system_aliases.h) */
+	uint64_t system_print; /* tree_system_fingerprint(), before reading */
+	const char *directory; /* its path from the root */
 	bool has_post_data, has_alias_resolve; /* there, if broken */
 };
 
@@ -49,5 +51,7 @@ void tree_free(struct tree **tree);
  * link targets, inode, size, change time. Cheap enough for every two seconds.
  */
 uint64_t tree_fingerprint(const char *dir);
+/* The same for what lies outside: the file aliases and /etc/mailname. */
+uint64_t tree_system_fingerprint(const char *aliases);
 
 #endif
