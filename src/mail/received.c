@@ -98,7 +98,26 @@ static struct slice date_text(int64_t date, struct arena *arena)
 	return arena_copy(arena, slice_of(text));
 }
 
-struct slice received_format(const struct received *r, struct arena *arena)
+/* As Postfix has it, which readers of such fields know. */
+static struct slice local_format(const struct received *r, struct arena *arena)
+{
+	const struct slice parts[] = {
+		S("Received: by "),
+		r->hostname,
+		S(" (Culver, from userid "),
+		r->user,
+		S(")\r\n\tid "),
+		r->trace,
+		for_clause(r, arena),
+		S(";\r\n\t"),
+		date_text(r->date, arena),
+		S("\r\n"),
+	};
+
+	return arena_join(arena, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static struct slice smtp_format(const struct received *r, struct arena *arena)
 {
 	const struct slice parts[] = {
 		S("Received: from "),
@@ -117,4 +136,9 @@ struct slice received_format(const struct received *r, struct arena *arena)
 	};
 
 	return arena_join(arena, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+struct slice received_format(const struct received *r, struct arena *arena)
+{
+	return r->user.n > 0 ? local_format(r, arena) : smtp_format(r, arena);
 }

@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 struct received {
+	/* Without user: */
 	struct slice hello; /* as the client said it: checked by
 	                            command_is_hello_name(); empty if none */
 	struct slice
 		client_ip; /* "192.0.2.1" or "2001:db8::1"; empty hides it */
+	struct slice user; /* numeric: of this machine, by no SMTP */
 	struct slice hostname;    /* ours */
 	struct slice trace;       /* id of the transaction */
 	struct slice recipient;   /* for one recipient only, else empty */

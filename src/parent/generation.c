@@ -12,6 +12,7 @@ static bool role_needs(enum role role, const char *name)
 {
 	static const char *const here_only[] = { "run_dir",
 						 "log",
+						 "system_aliases",
 						 "workers",
 						 "dovecot_auth_client",
 						 "dovecot_auth_userdb",
@@ -100,6 +101,15 @@ static void send_domains(struct child *c)
 	}
 }
 
+static void send_system_aliases(struct child *c)
+{
+	struct message m = { .type = MESSAGE_CONF_DOMAIN };
+
+	m.conf_domain.aliases = c->parent->tree->system_aliases;
+	if (m.conf_domain.aliases.n > 0)
+		link_send(c->link, &m, -1);
+}
+
 static void send_certificate(struct child *c, const struct tree_certificate *t)
 {
 	struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
@@ -126,13 +136,16 @@ static void send_certificates(struct child *c)
 static void send_listeners(struct child *c)
 {
 	const struct listeners *l = c->parent->listeners;
-	struct message m = { .type = MESSAGE_LISTENER };
+	struct message m = { .type = MESSAGE_LISTENER,
+			     .listener = { .service = LISTENER_LOCAL,
+					   .is_first = true } };
 
+	link_send(c->link, &m, c->parent->submit_fd);
+	m.listener.is_first = false;
 	for (size_t i = 0; i < listeners_count(l); i++) {
 		const struct listening *item = listeners_get(l, i);
 
 		m.listener.service = item->service;
-		m.listener.is_first = i == 0;
 		link_send(c->link, &m, item->fd);
 	}
 }
@@ -178,6 +191,7 @@ void generation_send(struct parent *p, struct child *c)
 		send_domains(c);
 	}
 	if (c->role == ROLE_RECEIVE) {
+		send_system_aliases(c);
 		send_milters(c);
 		send_certificates(c);
 	}
@@ -261,13 +275,23 @@ static void use_log(struct parent *p)
 	log_set_level(log_level_find(conf->log_level));
 }
 
+/* Of all that is read, as it is on disk. */
+static uint64_t look(const struct parent *p, const struct tree *tree)
+{
+	uint64_t print = tree_fingerprint(p->options->dir);
+
+	if (tree != NULL)
+		print ^= tree_system_fingerprint(tree->conf->system_aliases);
+	return print;
+}
+
 bool generation_load(struct parent *p, struct conf_errors *errors)
 {
 	AUTO(tree_free) struct tree *next = NULL;
 	bool ok;
 
 	/* Before reading: what changes meanwhile is read again. */
-	p->loaded_print = p->seen_print = tree_fingerprint(p->options->dir);
+	p->loaded_print = p->seen_print = look(p, NULL);
 	next = tree_load(p->options->dir, p->options->overrides,
 			 p->options->override_count, errors);
 	if (next != NULL)
@@ -278,6 +302,10 @@ bool generation_load(struct parent *p, struct conf_errors *errors)
 	     take(p, &next, errors);
 	if (ok)
 		use_log(p);
+	if (p->tree != NULL)
+		p->loaded_print ^= ok ? p->tree->system_print
+				      : look(p, p->tree) ^ look(p, NULL);
+	p->seen_print = p->loaded_print;
 	log_errors(errors);
 	return ok;
 }
@@ -302,7 +330,7 @@ void generation_reload(struct parent *p, struct conf_errors *errors)
 
 void generation_look(struct parent *p)
 {
-	uint64_t print = tree_fingerprint(p->options->dir);
+	uint64_t print = look(p, p->tree);
 	bool is_stable = print == p->seen_print;
 
 	/* Two looks alike: nobody is in the middle of writing. */

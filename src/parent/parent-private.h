@@ -48,6 +48,7 @@ struct parent {
 	struct listeners *listeners;
 	int lock_fd; /* of state_dir */
 	int control_fd;
+	int submit_fd;
 	int census_fd;
 	uint64_t census_key;
 	struct hosts *hosts; /* of filters */

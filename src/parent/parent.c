@@ -89,6 +89,17 @@ static bool open_control(struct parent *p)
 	return true;
 }
 
+/* Every user of this machine reaches it; the kernel says who it is. */
+static bool open_submit(struct parent *p)
+{
+	AUTO(arena_free) struct arena *a = arena_new(4096);
+	const char *path =
+		arena_format(a, "%s/submit.sock", p->tree->conf->run_dir).p;
+
+	p->submit_fd = listeners_open_unix(path, 0666);
+	return p->submit_fd >= 0 || fail("cannot listen", path, -p->submit_fd);
+}
+
 static bool prepare(struct parent *p)
 {
 	const struct conf *conf = p->tree->conf;
@@ -98,7 +109,7 @@ static bool prepare(struct parent *p)
 	if (!make_dir(conf->state_dir, 0700, users_uid(u, ROLE_QUEUE),
 		      users_gid(u, ROLE_QUEUE)) ||
 	    !make_dir(conf->run_dir, 0755, geteuid(), getegid()) ||
-	    !lock_state(p) || !open_control(p))
+	    !lock_state(p) || !open_control(p) || !open_submit(p))
 		return false;
 	p->workers = (unsigned)conf->workers;
 	if (getrandom(&p->census_key, sizeof(p->census_key), 0) < 0)
@@ -324,6 +335,7 @@ int parent_main(const struct parent_options *options)
 			    .self_exe = -1,
 			    .lock_fd = -1,
 			    .control_fd = -1,
+			    .submit_fd = -1,
 			    .census_fd = -1 };
 	int status = run(&p);
 
@@ -335,6 +347,7 @@ int parent_main(const struct parent_options *options)
 	tree_free(&p.tree);
 	fd_close(&p.lock_fd);
 	fd_close(&p.control_fd);
+	fd_close(&p.submit_fd);
 	fd_close(&p.census_fd);
 	fd_close(&p.self_exe);
 	if (p.base != NULL)

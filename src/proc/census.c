@@ -101,6 +101,11 @@ static size_t bucket(const struct census *c, const struct sockaddr *address)
 
 		memcpy(&in6, address, sizeof(in6));
 		memcpy(&prefix, &in6.sin6_addr, sizeof(prefix));
+	} else if (address->sa_family == AF_UNIX) {
+		struct census_user user;
+
+		memcpy(&user, address, sizeof(user));
+		prefix = (uint64_t)1 << 32 | user.uid; /* no IPv4 address */
 	}
 	return mix(mix(prefix ^ c->hash_key) + c->hash_key) % BUCKETS;
 }

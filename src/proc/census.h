@@ -12,6 +12,12 @@
 
 struct census;
 
+/* In place of an address: a user of this machine. */
+struct census_user {
+	sa_family_t family; /* AF_UNIX */
+	uint32_t uid;
+};
+
 /* A new table for rows processes; *ret_fd is its memfd. Returns 0 or -errno. */
 int census_create(unsigned rows, int *ret_fd);
 /* Sets all counters of a row to 0: its process is dead. */

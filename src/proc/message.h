@@ -22,6 +22,7 @@ enum listener_service {
 	LISTENER_SUBMISSION,  /* 587: STARTTLS, then AUTH */
 	LISTENER_SUBMISSIONS, /* 465: TLS from the first octet */
 	LISTENER_CONTROL,     /* control.sock */
+	LISTENER_LOCAL,       /* submit.sock: users of this machine */
 };
 enum socket_kind {
 	SOCKET_AUTH_CLIENT,

@@ -215,7 +215,10 @@ static struct slice received_field(const struct session *s)
 		.date = clock_wall_s(),
 	};
 
-	if (s->login == NULL) /* where a user sits is nobody's business */
+	if (session_is_local(s))
+		r.user = arena_format(s->server->scratch, "%u",
+				      s->peer.user.uid);
+	else if (s->login == NULL) /* where a user sits is nobody's business */
 		r.client_ip = slice_of(s->peer_ip);
 	if (t->recipient_count == 1)
 		r.recipient = t->recipients[0].original;

@@ -67,12 +67,36 @@ static void turn_away(const struct door *d, int fd, const struct reply *r)
 	(void)close(fd);
 }
 
+/* Who connected, by the kernel's word. */
+static bool find_user(int fd, struct sockaddr_storage *ret_peer)
+{
+	struct census_user user = { .family = AF_UNIX };
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return false;
+	user.uid = credentials.uid;
+	memset(ret_peer, 0, sizeof(*ret_peer));
+	memcpy(ret_peer, &user, sizeof(user));
+	return true;
+}
+
 static void on_accept(int fd, const struct sockaddr_storage *peer, void *arg)
 {
 	struct door *d = arg;
 	struct clients *c = d->clients;
-	const struct reply *r = refusal(c->server, peer);
+	struct sockaddr_storage user;
+	const struct reply *r;
 
+	if (d->service == LISTENER_LOCAL) {
+		if (!find_user(fd, &user)) {
+			(void)close(fd);
+			return;
+		}
+		peer = &user;
+	}
+	r = refusal(c->server, peer);
 	if (r != NULL) {
 		arena_clear(c->server->scratch);
 		log_refusal(c->server, peer, r);

@@ -44,9 +44,18 @@ static struct slice auth_line(const struct session *s, struct arena *a)
 
 static struct slice starttls_line(const struct session *s)
 {
-	if (stream_is_tls(s->stream) || tls_server_count(s->server->tls) == 0)
+	if (stream_is_tls(s->stream) || session_is_local(s) ||
+	    tls_server_count(s->server->tls) == 0)
 		return (struct slice){ .n = 0 };
 	return S("\nSTARTTLS");
+}
+
+/* For our sendmail: what completes an address without domain. */
+static struct slice mailname_line(const struct session *s, struct arena *a)
+{
+	if (!session_is_local(s))
+		return (struct slice){ .n = 0 };
+	return arena_format(a, "\nXMAILNAME %s", s->server->conf->mailname);
 }
 
 static struct slice ehlo_text(const struct session *s, struct arena *a)
@@ -62,6 +71,7 @@ static struct slice ehlo_text(const struct session *s, struct arena *a)
 			     (uintmax_t)conf->recipient_limit),
 		starttls_line(s),
 		auth_line(s, a),
+		mailname_line(s, a),
 	};
 
 	return arena_join(a, parts, sizeof(parts) / sizeof(parts[0]));

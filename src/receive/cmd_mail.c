@@ -10,8 +10,8 @@ static const struct reply *path_refusal(int error)
 /* RFC 6409 4.2: users' domains are complete, or our own. */
 static bool is_domain_complete(const struct session *s, const struct address *a)
 {
-	return !session_is_submission(s) || address_is_null(a) ||
-	       slice_find(a->domain, '.') < a->domain.n ||
+	return !session_is_submission(s) || session_is_local(s) ||
+	       address_is_null(a) || slice_find(a->domain, '.') < a->domain.n ||
 	       domains_is_local(s->server->domains, a->domain);
 }
 
@@ -67,7 +67,7 @@ void cmd_mail(struct session *s, struct slice args)
 {
 	const struct reply *refusal;
 
-	if (session_is_submission(s) && s->login == NULL) {
+	if (session_is_submission(s) && !session_may_relay(s)) {
 		session_refuse(s, &REPLY_NEED_AUTH);
 		return;
 	}

@@ -62,13 +62,14 @@ static const struct reply *no_user(const struct session *s)
 	/* Dovecot knows no such names because it takes none. */
 	if (slice_has_high(s->tx->asked.local) && !s->server->has_lmtp_smtputf8)
 		return &REPLY_NEEDS_ASCII_RECIPIENT;
-	return &REPLY_NO_SUCH_USER;
+	return session_is_local(s) ? &REPLY_NO_SUCH_USER_HERE
+				   : &REPLY_NO_SUCH_USER;
 }
 
 static const struct reply *not_local(const struct session *s)
 {
 	/* An address of ours that leads elsewhere is no relaying. */
-	if (s->login != NULL ||
+	if (session_may_relay(s) ||
 	    domains_is_local(s->server->domains, s->tx->asked.domain))
 		return &REPLY_NO_OUTBOUND_YET;
 	return &REPLY_RELAY_DENIED;
@@ -139,5 +140,7 @@ void cmd_rcpt(struct session *s, struct slice args)
 	}
 	s->op = OP_RESOLVE;
 	s->tx->resolution = resolve_start(s->server->resolver, &s->tx->asked,
-					  false, on_answer, s);
+					  session_is_local(s) ? RESOLVE_FOR_HOST
+							      : RESOLVE_FOR_ALL,
+					  on_answer, s);
 }

@@ -29,7 +29,7 @@ static void log_accepted(const struct session *s, const struct reply *r)
 {
 	const struct transaction *t = s->tx;
 	struct slice missing = filters_missing(s, s->server->scratch);
-	struct log_fact facts[12] = {
+	struct log_fact facts[13] = {
 		log_text("from", t->reverse_path),
 		log_text("to", t->recipients[0].original),
 		log_number("recipients", t->recipient_count),
@@ -42,6 +42,8 @@ static void log_accepted(const struct session *s, const struct reply *r)
 	};
 	size_t count = 9;
 
+	if (session_is_local(s))
+		facts[count++] = log_number("uid", s->peer.user.uid);
 	if (t->hold.n > 0)
 		facts[count++] = log_text("held", t->hold);
 	if (filters_edit_count(s) > 0)
@@ -296,7 +298,9 @@ static void hand_over(struct session *s)
 		.login = slice_of(s->login),
 		.recipients = t->recipients,
 		.recipient_count = t->recipient_count,
-		.queue_only = t->is_from_sieve || t->hold.n > 0,
+		/* A local program may be Dovecot's, which LMTP waits for. */
+		.queue_only = t->is_from_sieve || t->hold.n > 0 ||
+			      session_is_local(s),
 		.hold = t->hold,
 	};
 

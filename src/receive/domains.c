@@ -15,6 +15,7 @@ struct domains {
 	void *tree;
 	size_t count;
 	struct slice first;
+	struct aliases *host;
 };
 
 struct domains *domains_new(void)
@@ -35,6 +36,7 @@ void domains_free(struct domains **domains)
 	if (*domains == NULL)
 		return;
 	tdestroy((*domains)->tree, free_domain);
+	aliases_free(&(*domains)->host);
 	mem_free(domains);
 }
 
@@ -75,6 +77,17 @@ void domains_add(struct domains *domains, struct slice domain,
 	}
 	aliases_free(&d->aliases);
 	d->aliases = aliases;
+}
+
+void domains_set_host(struct domains *domains, struct aliases *aliases)
+{
+	aliases_free(&domains->host);
+	domains->host = aliases;
+}
+
+const struct aliases *domains_host(const struct domains *domains)
+{
+	return domains->host;
 }
 
 bool domains_is_local(const struct domains *domains, struct slice domain)

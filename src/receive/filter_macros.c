@@ -64,24 +64,22 @@ static struct slice client_port(const struct session *s, struct arena *a)
 /* Nobody has looked for a name. */
 static struct slice client_name(const struct session *s, struct arena *a)
 {
-	(void)s;
 	(void)a;
-	return S("unknown");
+	return session_is_local(s) ? S("localhost") : S("unknown");
 }
 
 static struct slice client_resolve(const struct session *s, struct arena *a)
 {
-	(void)s;
 	(void)a;
-	return S("FAIL");
+	return session_is_local(s) ? S("OK") : S("FAIL");
 }
 
 static struct slice client_whole(const struct session *s, struct arena *a)
 {
-	const struct slice parts[] = { S("unknown ["),
+	const struct slice parts[] = { client_name(s, a), S(" ["),
 				       session_peer_text(&s->peer, a), S("]") };
 
-	return arena_join(a, parts, 3);
+	return arena_join(a, parts, 4);
 }
 
 static struct slice client_connections(const struct session *s, struct arena *a)
@@ -95,7 +93,7 @@ static struct slice client_connections(const struct session *s, struct arena *a)
 static struct slice hello_name(const struct session *s, struct arena *a)
 {
 	(void)a;
-	return slice_of(s->hello);
+	return filters_hello_name(s);
 }
 
 static struct slice protocol(const struct session *s, struct arena *a)

@@ -75,6 +75,10 @@ static struct milter_client client_of(const struct session *s)
 	struct arena *a = s->server->scratch;
 	struct milter_client c = { .family = 'U', .hostname = S("unknown") };
 
+	if (session_is_local(s))
+		return (struct milter_client){ .family = '4',
+					       .address = S("127.0.0.1"),
+					       .hostname = S("localhost") };
 	c.address = session_peer_text(&s->peer, a);
 	if (c.address.n == 0)
 		return c;
@@ -98,12 +102,18 @@ void filters_connect(struct session *s, filters_then *then)
 	ask(s, v, then);
 }
 
+struct slice filters_hello_name(const struct session *s)
+{
+	return session_is_local(s) ? S("localhost") : slice_of(s->hello);
+}
+
 void filters_hello(struct session *s, filters_then *then)
 {
 	const struct milter_verdict *v = &go_on;
 
 	if (is_asked(s))
-		v = milter_chain_hello(s->filters->chain, slice_of(s->hello));
+		v = milter_chain_hello(s->filters->chain,
+				       filters_hello_name(s));
 	ask(s, v, then);
 }
 
@@ -116,7 +126,7 @@ void filters_mail(struct session *s, filters_then *then)
 		w = &s->filters->mail;
 		s->filters->edit_count = 0;
 		v = milter_chain_mail(s->filters->chain, w->path, w->params,
-				      w->param_count, s->login != NULL);
+				      w->param_count, session_may_relay(s));
 	}
 	ask(s, v, then);
 }
@@ -262,16 +272,20 @@ struct slice filters_missing(const struct session *s, struct arena *arena)
 
 /* --- birth and end -------------------------------------------------------------------- */
 
+static uint32_t door_of(const struct session *s)
+{
+	if (session_is_local(s))
+		return FILTER_LOCAL;
+	return session_is_submission(s) ? FILTER_SUBMISSION : FILTER_SMTP;
+}
+
 void filters_begin(struct session *s)
 {
-	bool is_submission = session_is_submission(s);
 	struct milter_chain *chain = NULL;
 
 	if (s->server->filters != NULL)
-		chain = milter_chain_new(s->server->filters,
-					 is_submission ? FILTER_SUBMISSION
-						       : FILTER_SMTP,
-					 is_submission, &calls, s);
+		chain = milter_chain_new(s->server->filters, door_of(s),
+					 session_is_submission(s), &calls, s);
 	if (chain == NULL)
 		return;
 	s->filters = mem_new(sizeof(*s->filters));

@@ -54,6 +54,9 @@ void filters_keep_rcpt(struct session *s, struct slice path,
 /* The mechanism of a login that was taken. */
 void filters_keep_login(struct session *s, const char *mechanism);
 
+/* What they, and programs, are told as the client's name. */
+struct slice filters_hello_name(const struct session *s);
+
 /* For the log: how many edits the message had, and the names of the filters
  * it passed without, in arena. */
 size_t filters_edit_count(const struct session *s);

@@ -84,12 +84,28 @@ static void log_errors(const struct conf_errors *errors)
 			    log_string("problem", conf_errors_line(errors, i)));
 }
 
+/* What of it cannot be used was left out and said by the parent. */
+static void read_host(const struct part *p, const struct conf *conf,
+		      struct domains *domains)
+{
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+
+	domains_set_host(domains,
+			 aliases_parse(p->text, "/etc/aliases",
+				       slice_of(conf->mailname), "", errors));
+	log_errors(errors);
+}
+
 static bool read_domain(const struct part *p, const struct conf *conf,
 			struct domains *domains)
 {
 	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
 	struct aliases *aliases = NULL;
 
+	if (p->name.n == 0) {
+		read_host(p, conf, domains);
+		return true;
+	}
 	if (p->text.n > 0) {
 		aliases = aliases_parse(p->text, "aliases", p->name,
 					conf->drop_characters, errors);

@@ -19,13 +19,16 @@ struct slice session_peer_text(const union session_peer *peer,
 				INET6_ADDRSTRLEN);
 	else if (peer->any.sa_family == AF_INET6)
 		(void)inet_ntop(AF_INET6, six, text, INET6_ADDRSTRLEN);
+	else if (peer->any.sa_family == AF_UNIX)
+		return S("127.0.0.1");
 	return slice_of(text);
 }
 
 uint16_t session_peer_port(const union session_peer *peer)
 {
-	return peer->any.sa_family == AF_INET6 ? ntohs(peer->in6.sin6_port)
-					       : ntohs(peer->in.sin_port);
+	if (peer->any.sa_family == AF_INET6)
+		return ntohs(peer->in6.sin6_port);
+	return peer->any.sa_family == AF_INET ? ntohs(peer->in.sin_port) : 0;
 }
 
 struct slice session_local_address(const struct session *s, struct arena *arena,
@@ -34,7 +37,8 @@ struct slice session_local_address(const struct session *s, struct arena *arena,
 	union session_peer local = { .any = { .sa_family = AF_UNSPEC } };
 	socklen_t size = sizeof(local);
 
-	if (getsockname(s->fd, &local.any, &size) < 0)
+	if (getsockname(s->fd, &local.any, &size) < 0 ||
+	    local.any.sa_family == AF_UNIX)
 		return (struct slice){ .n = 0 };
 	*ret_port = session_peer_port(&local);
 	return session_peer_text(&local, arena);

@@ -72,7 +72,8 @@ static struct slice remote_addr(const struct session *s, struct arena *a)
 	if (s->peer.any.sa_family == AF_INET6)
 		return arena_format(a, "[%s]:%u", s->peer_ip,
 				    ntohs(s->peer.in6.sin6_port));
-	return arena_format(a, "%s:%u", s->peer_ip, ntohs(s->peer.in.sin_port));
+	return arena_format(a, "%s:%u", s->peer_ip,
+			    session_peer_port(&s->peer));
 }
 
 static bool is_from_local_domain(const struct session *s)
@@ -104,7 +105,7 @@ struct post_data *post_data_start(struct session *s, post_data_on_end *done,
 		.trace = t->trace,
 		.content_octets = content_octets(t->content),
 		.remote_addr = remote_addr(s, a),
-		.ehlo_domain = slice_of(s->hello),
+		.ehlo_domain = filters_hello_name(s),
 		.mail_from = t->reverse_path,
 		.rcpt_to = recipients(t, a),
 		.auth_as = slice_of(s->login),

@@ -92,7 +92,9 @@ void questions_ask(struct questions *questions, struct link *from,
 	q->id = id;
 	q->type = m->type;
 	TAILQ_INSERT_TAIL(&questions->all, q, entry);
-	q->resolution = resolve_start(questions->resolver, &address, is_explain,
+	q->resolution = resolve_start(questions->resolver, &address,
+				      is_explain ? RESOLVE_WITH_STEPS
+						 : RESOLVE_FOR_HOST,
 				      on_answer, q);
 }
 

@@ -28,6 +28,8 @@ struct place {
 	struct slice key; /* canonical, for comparing */
 	struct candidates candidates;
 	size_t next;               /* candidate */
+	bool was_in_host;          /* /etc/aliases was looked at */
+	bool is_of_host;           /* and leads on from here */
 	const struct alias *alias; /* while alias-resolve is asked, too */
 	unsigned depth;
 	STAILQ_ENTRY(place) entry;
@@ -45,9 +47,11 @@ struct resolution {
 	void *arg;
 	struct address asked; /* its octets follow the struct */
 	bool with_steps;
+	bool is_for_host; /* asked so */
 
 	/* The way so far; a reload begins it again. All in arena. */
 	struct arena *arena;
+	bool is_in_host;          /* names of this machine count as ours */
 	struct place_list places; /* the first is being looked at */
 	struct names seen;        /* keys of all that were places */
 	struct target_set targets;
@@ -91,6 +95,13 @@ void resolve_add_place(struct resolution *r, const struct address *address,
 		       const struct place *from);
 /* Returns false, and is done, when they are too many. */
 bool resolve_add_target(struct resolution *r, struct target target);
+
+/* Whether mail for domain is resolved here. */
+bool resolve_is_ours(const struct resolution *r, struct slice domain);
+/* Whether domain names this machine. */
+bool resolve_is_host(const struct resolution *r, struct slice domain);
+/* Follows what /etc/aliases has for place, the first; false: it has nothing. */
+bool resolve_try_host(struct resolution *r, struct place *place);
 
 /* Looks for the candidate place->next, an alias; follows it, or makes the next
  * one place->next, or asks `hook` first. place is the first. */

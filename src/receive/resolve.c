@@ -57,7 +57,7 @@ static void make_ready(struct resolution *r)
 }
 
 struct resolution *resolve_start(struct resolver *resolver,
-				 const struct address *address, bool with_steps,
+				 const struct address *address, unsigned flags,
 				 resolve_on_answer *on_answer, void *arg)
 {
 	struct slice local = address->local;
@@ -74,7 +74,8 @@ struct resolution *resolve_start(struct resolver *resolver,
 	r->asked.local.p = octets;
 	r->asked.domain.p = octets + local.n;
 	r->resolver = resolver;
-	r->with_steps = with_steps;
+	r->with_steps = (flags & RESOLVE_WITH_STEPS) != 0;
+	r->is_for_host = (flags & RESOLVE_FOR_HOST) != 0;
 	r->on_answer = on_answer;
 	r->arg = arg;
 	r->arena = arena_new(RESOLVE_ARENA_OCTETS);

@@ -7,7 +7,12 @@
  * Wherever an alias is looked for, hooks/alias-resolve is asked, too, if there
  * is one, and what it answers is added. An alias that runs a command exists
  * without Dovecot. `user+detail` reaches Dovecot whole. Bare <postmaster> is
- * postmaster of hostname's domain if that is local, else of the first domain.
+ * postmaster of hostname's domain if that is local, else of the first domain,
+ * else what /etc/aliases says.
+ *
+ * Mail of this machine to a name at mailname, hostname or localhost goes where
+ * /etc/aliases says. What is not there is a local domain's as ever, or, if
+ * mailname is none, a mailbox that Dovecot knows by that address.
  */
 #ifndef RECEIVE_RESOLVE_H
 #define RECEIVE_RESOLVE_H
@@ -36,6 +41,10 @@ const struct aliases *domains_aliases(const struct domains *domains,
 /* The domain that was added first; empty when there is none. */
 struct slice domains_first(const struct domains *domains);
 
+/* The aliases of this machine itself, taken over; NULL: none. */
+void domains_set_host(struct domains *domains, struct aliases *aliases);
+const struct aliases *domains_host(const struct domains *domains);
+
 struct resolver;
 struct resolution;
 
@@ -62,8 +71,15 @@ struct resolve_answer {
  * resolve_start(). */
 typedef void resolve_on_answer(const struct resolve_answer *answer, void *arg);
 
+/* For whom, and how. */
+enum {
+	RESOLVE_FOR_ALL = 0,
+	RESOLVE_WITH_STEPS = 1,
+	RESOLVE_FOR_HOST = 2, /* mail of this machine */
+};
+
 struct resolution *resolve_start(struct resolver *resolver,
-				 const struct address *address, bool with_steps,
+				 const struct address *address, unsigned flags,
 				 resolve_on_answer *on_answer, void *arg);
 void resolve_cancel(struct resolution **resolution);
 

@@ -47,7 +47,7 @@ static void follow_target(struct resolution *r, const struct place *place,
 
 	if (target->is_same_user)
 		to.local = place->address.local;
-	if (domains_is_local(r->resolver->domains, to.domain))
+	if (resolve_is_ours(r, to.domain))
 		resolve_add_place(r, &to, place);
 	else
 		resolve_finish(r, RESOLVE_NOT_LOCAL,
@@ -74,6 +74,27 @@ static struct slice key_of(struct resolution *r, const struct place *place,
 			   struct slice user)
 {
 	return RESOLVE_JOIN(r, user, S("@"), place->address.domain);
+}
+
+bool resolve_try_host(struct resolution *r, struct place *place)
+{
+	const struct aliases *aliases = domains_host(r->resolver->domains);
+	const struct alias *alias = NULL;
+
+	place->was_in_host = true;
+	if (aliases != NULL)
+		alias = aliases_find(aliases, place->candidates.folded);
+	if (alias == NULL) {
+		RESOLVE_STEP(r, S("/etc/aliases: no "),
+			     place->candidates.folded);
+		return false;
+	}
+	RESOLVE_STEP(r, S("/etc/aliases: "), alias->user,
+		     alias_words(r, alias));
+	place->is_of_host = true;
+	STAILQ_REMOVE_HEAD(&r->places, entry);
+	follow(r, place, alias, key_of(r, place, alias->user));
+	return true;
 }
 
 static const struct alias *find_alias(struct resolution *r,

@@ -76,6 +76,13 @@ void resolve_add_place(struct resolution *r, const struct address *address,
 	}
 	place->key =
 		plain_address(r, place->candidates.folded, address->domain);
+	if (from != NULL && from->is_of_host &&
+	    slice_equal(from->key, place->key)) {
+		/* "root: root, other": the mailbox is meant. */
+		place->was_in_host = true;
+		STAILQ_INSERT_TAIL(&r->places, place, entry);
+		return;
+	}
 	if (from != NULL && slice_equal(from->key, place->key)) {
 		/* "info: info, other": here a mailbox is meant, and it was
 		 * asked for before the alias. */
@@ -192,6 +199,27 @@ static void try_mailbox(struct resolution *r)
 		userdb_lookup(r->resolver->users, name, "lmtp", on_lookup, r);
 }
 
+/* RFC 5321 4.5.1: a bare <postmaster> that has no other home. */
+static bool is_postmaster_of_host(const struct resolution *r)
+{
+	const struct aliases *host = domains_host(r->resolver->domains);
+
+	return r->asked.domain.n == 0 && !r->is_in_host && host != NULL &&
+	       aliases_find(host, S("postmaster")) != NULL;
+}
+
+static void go_to_host(struct resolution *r)
+{
+	struct address address = { .local = S("postmaster"),
+				   .domain = slice_of(
+					   r->resolver->conf->mailname) };
+
+	r->is_in_host = true;
+	STAILQ_INIT(&r->places);
+	names_init(&r->seen, r->arena);
+	resolve_add_place(r, &address, NULL);
+}
+
 static void resolution_step(struct resolution *r)
 {
 	struct place *place = STAILQ_FIRST(&r->places);
@@ -206,8 +234,15 @@ static void resolution_step(struct resolution *r)
 			       S("the aliases lead to no mailbox"));
 		return;
 	}
+	if (r->is_in_host && !place->was_in_host &&
+	    resolve_is_host(r, place->address.domain) &&
+	    resolve_try_host(r, place))
+		return;
 	if (place->next == place->candidates.count) {
-		no_such_user(r, place);
+		if (place->depth == 0 && is_postmaster_of_host(r))
+			go_to_host(r);
+		else
+			no_such_user(r, place);
 		return;
 	}
 	c = &place->candidates.items[place->next];
@@ -227,6 +262,21 @@ void resolve_walk(struct resolution *r)
 {
 	while (!r->is_done && r->lookup == NULL && r->call == NULL)
 		resolution_step(r);
+}
+
+bool resolve_is_host(const struct resolution *r, struct slice domain)
+{
+	const struct conf *conf = r->resolver->conf;
+
+	return slice_equal(domain, slice_of(conf->mailname)) ||
+	       slice_equal(domain, slice_of(conf->hostname)) ||
+	       slice_equal(domain, S("localhost"));
+}
+
+bool resolve_is_ours(const struct resolution *r, struct slice domain)
+{
+	return domains_is_local(r->resolver->domains, domain) ||
+	       (r->is_in_host && resolve_is_host(r, domain));
 }
 
 /* Whose postmaster the bare <postmaster> is, RFC 5321 4.5.1. */
@@ -258,16 +308,26 @@ void resolve_walk_begin(struct resolution *r)
 	r->step_count = 0;
 	r->answered = 0;
 	r->is_done = false;
+	r->is_in_host = r->is_for_host;
 	r->answer = (struct resolve_answer){ .result = RESOLVE_TRY_LATER };
 	if (address.domain.n == 0 && address.local.n > 0)
 		address.domain = postmaster_domain(r->resolver, r->arena);
-	if (!domains_is_local(r->resolver->domains, address.domain)) {
+	if (address.domain.n == 0 && is_postmaster_of_host(r)) {
+		go_to_host(r);
+		return;
+	}
+	if (!resolve_is_ours(r, address.domain)) {
 		resolve_finish(r, RESOLVE_NOT_LOCAL,
 			       RESOLVE_JOIN(r, address.domain,
 					    S(" is not a local domain")));
 		return;
 	}
-	RESOLVE_STEP(r, address.domain, S(" is a local domain"));
+	if (domains_is_local(r->resolver->domains, address.domain)) {
+		RESOLVE_STEP(r, address.domain, S(" is a local domain"));
+	} else {
+		RESOLVE_STEP(r, address.domain, S(" is this machine"));
+		address.domain = slice_of(r->resolver->conf->mailname);
+	}
 	/* `"a@b"@ours` would be `a@b@ours` to Dovecot, which may be told to
 	 * cut a name at the first @. */
 	if (slice_find(address.local, '@') < address.local.n) {

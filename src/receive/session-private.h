@@ -99,6 +99,10 @@ enum step { STEP_NEXT, STEP_WAIT }; /* go on now; or something must come */
 void session_run(struct session *s);
 void session_enter(struct session *s, enum session_state state);
 bool session_is_submission(const struct session *s);
+/* A user of this machine, known by uid: no login and no TLS is asked for. */
+bool session_is_local(const struct session *s);
+/* Whether mail is taken for any domain. */
+bool session_may_relay(const struct session *s);
 /* The operation under way is done. */
 void session_op_done(struct session *s);
 

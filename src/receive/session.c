@@ -18,6 +18,16 @@ bool session_is_submission(const struct session *s)
 	return s->service != LISTENER_SMTP;
 }
 
+bool session_is_local(const struct session *s)
+{
+	return s->service == LISTENER_LOCAL;
+}
+
+bool session_may_relay(const struct session *s)
+{
+	return s->login != NULL || session_is_local(s);
+}
+
 static bool is_choked(const struct session *s)
 {
 	return stream_unsent(s->stream) > UNSENT_OCTETS;

@@ -11,15 +11,17 @@
 
 struct session;
 
-/* An address in a quarter of the room of sockaddr_storage. */
+/* An address in a quarter of the room of sockaddr_storage. A client of
+ * LISTENER_LOCAL is who the kernel says it is. */
 union session_peer {
 	struct sockaddr any;
+	struct census_user user;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 };
 
-/* "192.0.2.1", also where it came in an IPv6 address; empty for what is no IP
- * address. */
+/* "192.0.2.1", also where it came in an IPv6 address. For a user of this
+ * machine 127.0.0.1: what filters and programs expect of one. Else empty. */
 struct slice session_peer_text(const union session_peer *peer,
 			       struct arena *arena);
 

@@ -66,8 +66,8 @@ const struct reply *session_out_of_order(const struct session *s,
 
 static bool must_have_tls(const struct session *s, const struct rule *rule)
 {
-	return session_is_submission(s) && !stream_is_tls(s->stream) &&
-	       (rule->flags & CMD_BEFORE_TLS) == 0;
+	return session_is_submission(s) && !session_is_local(s) &&
+	       !stream_is_tls(s->stream) && (rule->flags & CMD_BEFORE_TLS) == 0;
 }
 
 void session_command(struct session *s, struct slice line)

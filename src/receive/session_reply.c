@@ -36,6 +36,8 @@ static void log_refusal(const struct session *s, const struct reply *r)
 	add_fact(&f, "text", r->text);
 	add_fact(&f, "peer", slice_of(s->peer_ip));
 	add_fact(&f, "login", slice_of(s->login));
+	if (session_is_local(s))
+		f.items[f.count++] = log_number("uid", s->peer.user.uid);
 	if (t != NULL) {
 		add_fact(&f, "from", t->reverse_path);
 		add_fact(&f, "to", t->pending.original);

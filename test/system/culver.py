@@ -141,6 +141,8 @@ class Culver:
             "listen_submission": f"127.0.0.1:{self.submission_port}",
             "listen_submissions": f"127.0.0.1:{self.submissions_port}",
             "state_dir": self.state, "run_dir": self.run,
+            "mailname": "mx.test",
+            "system_aliases": os.path.join(self.directory, "aliases"),
             "workers": "2", "log": "stderr", "log_level": "debug",
             "retry_first": "1s", "queue_reserve": "1M",
         }

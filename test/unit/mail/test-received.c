@@ -49,6 +49,12 @@ static const struct {
 	  SLICE("Received: from [192.0.2.1] ([192.0.2.1])\r\n"
 		"\tby mx.example.com (Culver) with SMTP\r\n"
 		"\tid 0123abcd" DATE) },
+	{ "a program of this machine",
+	  { HOSTS, .user = SLICE("1000"), .recipient = SLICE("a@example.com"),
+	    .client_ip = SLICE("127.0.0.1"), .hello = SLICE("x"),
+	    .is_esmtp = true },
+	  SLICE("Received: by mx.example.com (Culver, from userid 1000)\r\n"
+		"\tid 0123abcd\r\n\tfor <a@example.com>" DATE) },
 	{ "a hello cannot make clauses or comments",
 	  { HOSTS, .hello = SLICE("[x:a(;b]"), .client_ip = SLICE("192.0.2.1"),
 	    .is_esmtp = true },

@@ -174,13 +174,13 @@ bool domains_is_local(const struct domains *domains, struct slice domain)
 }
 
 struct resolution *resolve_start(struct resolver *resolver,
-				 const struct address *address, bool with_steps,
+				 const struct address *address, unsigned flags,
 				 resolve_on_answer *on_answer, void *arg)
 {
 	struct resolution *r = mem_new(sizeof(*r));
 
 	(void)resolver;
-	(void)with_steps;
+	(void)flags;
 	assert(address->local.n < sizeof(r->octets));
 	memcpy(r->octets, address->local.p, address->local.n);
 	r->local = (struct slice){ r->octets, address->local.n };
@@ -606,6 +606,7 @@ struct world *world_new(enum listener_service service)
 	struct conf *conf = conf_new();
 
 	conf->hostname = "mx.test";
+	conf->mailname = "host.test";
 	conf->session_timeout = 300;
 	world = w;
 	w->server.conf = conf;

@@ -68,12 +68,12 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
 }
 
 struct resolution *resolve_start(struct resolver *resolver,
-				 const struct address *address, bool with_steps,
+				 const struct address *address, unsigned flags,
 				 resolve_on_answer *on_answer, void *arg)
 {
 	struct resolution *r = calloc(1, sizeof(*r));
 
-	assert_false(with_steps);
+	assert_int_equal(flags, RESOLVE_FOR_ALL);
 	assert_null(resolver->running);
 	(void)snprintf(r->address, sizeof(r->address), "%.*s@%.*s",
 		       (int)address->local.n, address->local.p,

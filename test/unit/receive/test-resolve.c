@@ -1,5 +1,7 @@
 #include "receive/resolve.h"
 
+#include "base/mem.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -534,6 +536,7 @@ static void build(struct world *w, const struct resolve_case *c)
 	w->users.users = USERS;
 	w->users.down = c->down != NULL ? c->down : "";
 	w->conf.hostname = "mx.mail.b.test";
+	w->conf.mailname = "host.test";
 	w->conf.recipient_delimiter = c->delimiter != NULL ? c->delimiter : "+";
 	w->conf.drop_characters = c->drop != NULL ? c->drop : "";
 	w->domains = domains_new();
@@ -555,7 +558,7 @@ static void tear_down(struct world *w)
 	event_base_free(w->base);
 }
 
-static void start(struct world *w, const char *text, bool with_steps)
+static void start(struct world *w, const char *text, unsigned flags)
 {
 	struct address address;
 	struct slice rest;
@@ -568,14 +571,14 @@ static void start(struct world *w, const char *text, bool with_steps)
 		assert_int_equal(
 			address_parse(slice_of(text), w->arena, &address), 0);
 	w->resolution =
-		resolve_start(w->resolver, &address, with_steps, on_answer, w);
+		resolve_start(w->resolver, &address, flags, on_answer, w);
 }
 
-static void ask(struct world *w, const char *text, bool with_steps)
+static void ask(struct world *w, const char *text, unsigned flags)
 {
 	unsigned before = w->answers;
 
-	start(w, text, with_steps);
+	start(w, text, flags);
 	assert_int_equal(w->answers, before); /* never at once */
 	(void)event_base_dispatch(w->base);
 	assert_int_equal(w->answers, before + 1);
@@ -632,6 +635,108 @@ static void test_steps(void **state)
 		"mailbox info@b.test: Dovecot knows it\n"
 		"delivered to info+x@b.test");
 	tear_down(&w);
+}
+
+/* /etc/aliases; mailname is host.test and no local domain. */
+static const struct {
+	const char *name;
+	const char *aliases;
+	const char *mailname; /* NULL: host.test */
+	const char *address;
+	enum resolve_result want;
+	const char *targets;
+	bool is_for_all;
+} host_cases[] = {
+	{ .name = "root's mail goes where it says",
+	  .aliases = "root: alice@a.test",
+	  .address = "root@host.test",
+	  .targets = "alice@a.test" },
+	{ .name = "any name of this machine",
+	  .aliases = "root: alice@a.test",
+	  .address = "Root@localhost",
+	  .targets = "alice@a.test" },
+	{ .name = "its host name as well",
+	  .aliases = "root: alice@a.test",
+	  .address = "root@mx.mail.b.test",
+	  .targets = "alice@a.test" },
+	{ .name = "in steps",
+	  .aliases = "www-data: root\nroot: ops\nops: bob@a.test, alice@a.test",
+	  .address = "www-data@host.test",
+	  .targets = "bob@a.test alice@a.test" },
+	{ .name = "a mailbox that Dovecot knows",
+	  .aliases = "root: carl",
+	  .address = "root@host.test",
+	  .targets = "carl@host.test" },
+	{ .name = "itself is the mailbox",
+	  .aliases = "carl: carl, alice@a.test",
+	  .address = "carl@host.test",
+	  .targets = "carl@host.test alice@a.test" },
+	{ .name = "neither alias nor mailbox",
+	  .aliases = "root: alice@a.test",
+	  .address = "www-data@host.test",
+	  .want = RESOLVE_NO_USER },
+	{ .name = "a cycle leads nowhere",
+	  .aliases = "root: ops\nops: root",
+	  .address = "root@host.test",
+	  .want = RESOLVE_NO_USER },
+	{ .name = "a local domain that is mailname, /etc/aliases first",
+	  .aliases = "bob: alice",
+	  .mailname = "a.test",
+	  .address = "bob@a.test",
+	  .targets = "alice@a.test" },
+	{ .name = "a local domain that is mailname, a mailbox of it",
+	  .aliases = "root: alice",
+	  .mailname = "a.test",
+	  .address = "bob@localhost",
+	  .targets = "bob@a.test" },
+	{ .name = "another local domain is not looked up there",
+	  .aliases = "bob: alice@a.test",
+	  .address = "bob@a.test",
+	  .targets = "bob@a.test" },
+	{ .name = "mail from elsewhere knows nothing of it",
+	  .aliases = "root: alice@a.test",
+	  .address = "root@host.test",
+	  .want = RESOLVE_NOT_LOCAL,
+	  .is_for_all = true },
+	{ .name = "a bare postmaster without other home",
+	  .aliases = "postmaster: root\nroot: alice@a.test",
+	  .address = "<Postmaster>",
+	  .targets = "alice@a.test",
+	  .is_for_all = true },
+};
+
+static void test_host(void **state)
+{
+	static const struct resolve_case c = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(host_cases) / sizeof(host_cases[0]);
+	     i++) {
+		AUTO(conf_errors_free)
+		struct conf_errors *errors = conf_errors_new();
+		unsigned flags = host_cases[i].is_for_all ? RESOLVE_FOR_ALL
+							  : RESOLVE_FOR_HOST;
+		struct world w;
+
+		print_message("%s\n", host_cases[i].name);
+		build(&w, &c);
+		w.users.users = " alice@a.test bob@a.test carl@host.test ";
+		if (host_cases[i].mailname != NULL)
+			w.conf.mailname = host_cases[i].mailname;
+		domains_set_host(w.domains,
+				 aliases_parse(slice_of(host_cases[i].aliases),
+					       "f", slice_of(w.conf.mailname),
+					       "", errors));
+		ask(&w, host_cases[i].address, flags);
+		assert_int_equal(w.result, host_cases[i].want);
+		assert_string_equal(w.targets, host_cases[i].targets != NULL
+						       ? host_cases[i].targets
+						       : "");
+		ask(&w, host_cases[i].address, flags | RESOLVE_WITH_STEPS);
+		assert_int_equal(w.result, host_cases[i].want);
+		assert_true(w.steps[0] != '\0');
+		tear_down(&w);
+	}
 }
 
 static void test_remembered(void **state)
@@ -813,6 +918,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_remembered),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_asked),
