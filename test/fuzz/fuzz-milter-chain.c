@@ -10,6 +10,7 @@
 #include "milter/chain.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,9 +25,8 @@ enum {
 	CLOSES = 0xa1,
 	ABORTS = 0xa2,
 	NEGOTIATES = 0xa3, /* three octets: steps */
+	FIELD = 66000,     /* too long a field */
 };
-
-#define HEADER "Received: us\r\nSubject: hi\r\nA:\r\n b\r\n\r\n"
 
 static const char *const names[PEERS] = { "a", "b" };
 
@@ -220,7 +220,7 @@ static void open_all(struct run *r, unsigned flags, unsigned more)
 		.filters = filters,
 		.count = PEERS,
 		.message_ms = LONG_MS,
-		.body_limit = 1000,
+		.body_limit = 20,
 		.connector = { on_want, on_forget, r },
 	};
 
@@ -242,18 +242,34 @@ static void open_all(struct run *r, unsigned flags, unsigned more)
 		peer_init(&r->peers[i]);
 }
 
+static int make_content(size_t body, bool has_long_field, size_t *ret_octets)
+{
+	static char field[FIELD + 2];
+	int fd = memfd_create("content", MFD_CLOEXEC);
+	FILE *f = fdopen(dup(fd), "w");
+
+	memset(field, 'x', FIELD);
+	(void)fprintf(f, "Received: us\r\nSubject: hi\r\nA:\r\n b\r\n");
+	if (has_long_field)
+		(void)fprintf(f, "B:%s\r\n", field);
+	(void)fprintf(f, "\r\n%.*s", (int)body, field);
+	assert(body <= FIELD);
+	*ret_octets = (size_t)ftell(f);
+	(void)fclose(f);
+	return fd;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct run r = { .in = { (const char *)data, size } };
 	unsigned flags = next(&r);
-	size_t octets = sizeof(HEADER) - 1 + (flags & 8 ? 70000 : 0);
-	int fd = memfd_create("content", MFD_CLOEXEC);
+	size_t octets;
+	int fd;
 
 	r.is_dry = flags & 1;
 	r.version = flags & 4 ? 4 : 6;
 	r.base = event_base_new();
-	assert(pwrite(fd, HEADER, sizeof(HEADER) - 1, 0) == sizeof(HEADER) - 1);
-	assert(ftruncate(fd, (off_t)octets) == 0);
+	fd = make_content(flags & 8 ? FIELD : 0, flags & 16, &octets);
 	assert(milter_message_open(fd, octets, 1, &r.message) == 0);
 	open_all(&r, flags, next(&r));
 	say_all(&r);

@@ -129,6 +129,8 @@ void peer_negotiate(struct peer *p, uint32_t steps)
 	char octets[17];
 
 	memcpy(octets, head, 13);
+	if (steps & PEER_NO_ACTIONS)
+		memset(octets + 9, 0, 4);
 	steps = htonl(steps);
 	memcpy(octets + 13, &steps, 4);
 	peer_say(p, (struct slice){ octets, sizeof(octets) });

@@ -15,7 +15,7 @@ enum peer_state {
 	PEER_QUIT,
 };
 
-enum { PEER_IN = 1 << 18, PEER_SAID = 256 };
+enum { PEER_IN = 1 << 18, PEER_SAID = 256, PEER_NO_ACTIONS = 1 << 23 };
 
 struct peer {
 	void *token; /* of a connection that is wanted */
