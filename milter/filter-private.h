@@ -38,6 +38,8 @@ void milter_set_reference(struct milter_set *set);
 /* Whether to try. While it is away one is told yes when the time has come: it
  * is to say how it went. */
 bool milter_filter_may_connect(struct milter_filter *filter);
+/* Who was told yes has gone, and found out nothing. */
+void milter_filter_not_tried(struct milter_filter *filter);
 /* A connection is negotiated. Returns whether the filter was away before. */
 bool milter_filter_is_back(struct milter_filter *filter,
 			   const struct milter_options *options);

@@ -39,9 +39,9 @@ static void take_over(struct milter_filter *filter,
 		      const struct milter_filter *from)
 {
 	filter->stats = from->stats;
-	filter->retry_at_ms = from->retry_at_ms;
+	/* What is tried by one of the old set's is not heard of here. */
+	filter->retry_at_ms = from->is_tried ? 0 : from->retry_at_ms;
 	filter->away_ms = from->away_ms;
-	filter->is_tried = from->is_tried;
 	memcpy(filter->problem, from->problem, sizeof(filter->problem));
 	filter->stats.problem.p = filter->problem;
 }
@@ -123,6 +123,14 @@ bool milter_filter_may_connect(struct milter_filter *filter)
 			      (uint64_t)filter->config.connect_ms * 2;
 	filter->is_tried = true;
 	return true;
+}
+
+void milter_filter_not_tried(struct milter_filter *filter)
+{
+	if (!filter->is_tried)
+		return;
+	filter->is_tried = false;
+	filter->retry_at_ms = 0;
 }
 
 bool milter_filter_is_back(struct milter_filter *filter,

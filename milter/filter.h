@@ -24,11 +24,11 @@ struct milter_filter_config {
 	uint32_t listeners; /* bits of the caller's; see milter_chain_new() */
 	bool only_unauthenticated;
 	bool only_authenticated;
-	bool dry_run; /* its verdicts and edits are told, not obeyed */
-	unsigned connect_ms;
-	unsigned command_ms;    /* for each reply before the content */
-	unsigned content_ms;    /* for each reply to the content */
-	uint32_t version;       /* the highest to offer: 2, 3, 4 or 6 */
+	bool dry_run;        /* its verdicts and edits are told, not obeyed */
+	unsigned connect_ms; /* for each address; twice for all */
+	unsigned command_ms; /* for each reply before the content */
+	unsigned content_ms; /* for each reply to the content */
+	uint32_t version;    /* the highest to offer: 2, 3, 4 or 6 */
 	bool is_original_index; /* edits.h */
 	/* Sent as well where a stage's list does not have them; the value of
 	 * one with value.p NULL is asked for like any other. A value of j, v

@@ -53,10 +53,11 @@ struct milter_session {
 	enum milter_session_state state;
 	struct milter_conn *conn;
 	struct event *timer; /* until there is a socket, or to ask once more */
-	unsigned attempt;    /* the address that is tried */
-	bool is_wanted;      /* the connector has our token */
-	bool has_more;       /* it knows another address */
-	bool is_patient;     /* asked once more for the same one */
+	uint64_t connecting_since_ms;
+	unsigned attempt; /* the address that is tried */
+	bool is_wanted;   /* the connector has our token */
+	bool has_more;    /* it knows another address */
+	bool is_patient;  /* asked once more for the same one */
 
 	const struct milter_ask *ask; /* or NULL */
 	enum milter_answer answer;    /* to it */

@@ -240,6 +240,8 @@ void milter_session_free(struct milter_session **session)
 
 	if (s == NULL)
 		return;
+	if (s->state == MILTER_IS_CONNECTING)
+		milter_filter_not_tried(s->filter);
 	milter_session_quit(s);
 	event_free(s->timer);
 	milter_edits_free(&s->edits);

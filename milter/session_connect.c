@@ -1,5 +1,7 @@
 #include "milter/session-private.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -41,10 +43,17 @@ void milter_session_disconnect(struct milter_session *s)
 	s->is_full = false;
 }
 
+static bool has_time(const struct milter_session *s)
+{
+	return clock_monotonic_ms() <
+	       s->connecting_since_ms +
+		       (uint64_t)s->filter->config.connect_ms * 2;
+}
+
 /* One address did not work: the next, if there is one. */
 static void lose(struct milter_session *s, struct slice problem)
 {
-	if (s->has_more && s->attempt + 1 < ADDRESSES) {
+	if (s->has_more && s->attempt + 1 < ADDRESSES && has_time(s)) {
 		milter_session_disconnect(s);
 		s->attempt++;
 		want(s);
@@ -57,6 +66,7 @@ static void lose(struct milter_session *s, struct slice problem)
 
 static void connect_anew(struct milter_session *s)
 {
+	s->connecting_since_ms = clock_monotonic_ms();
 	s->attempt = 0;
 	s->has_more = false;
 	s->is_patient = false;

@@ -79,7 +79,7 @@ static void say_body(struct milter_session *s)
 {
 	struct milter_body body = milter_message_body(s->ask->message);
 	uint64_t left = body.octets - s->content.sent;
-	char octets[MILTER_DATA_OCTETS];
+	char octets[MILTER_DATA_OCTETS] __attribute__((uninitialized));
 	ssize_t n;
 
 	if (left == 0 || s->content.is_skipped ||

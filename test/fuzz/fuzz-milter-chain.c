@@ -45,6 +45,15 @@ struct run {
 
 /* --- the server -------------------------------------------------------------- */
 
+static bool is_plain(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < 32 && text.p[i] != '\n' &&
+		    text.p[i] != '\t')
+			return false;
+	return true;
+}
+
 static void check_verdict(const struct run *r, const struct milter_verdict *v)
 {
 	switch (v->kind) {
@@ -59,9 +68,7 @@ static void check_verdict(const struct run *r, const struct milter_verdict *v)
 		break;
 	}
 	assert(v->kind == MILTER_GO_ON || !r->is_dry);
-	for (size_t i = 0; i < v->text.n; i++)
-		assert((unsigned char)v->text.p[i] >= 32 ||
-		       v->text.p[i] == '\n' || v->text.p[i] == '\t');
+	assert(is_plain(v->text));
 	assert(v->kind == MILTER_GO_ON || v->filter != NULL);
 }
 

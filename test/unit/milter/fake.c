@@ -309,7 +309,7 @@ static void on_connect(int fd, short what, void *arg)
 	f->writable = event_new(f->w->base, f->fd, EV_WRITE, on_writable, f);
 	(void)evutil_make_socket_nonblocking(f->fd);
 	(void)event_add(f->readable, NULL);
-	milter_connected(token, pair[0], 0, false, S("here"));
+	milter_connected(token, pair[0], 0, f->has_more, S("here"));
 }
 
 static void on_want(const char *filter, unsigned attempt, void *token,

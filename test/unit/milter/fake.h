@@ -30,6 +30,7 @@ struct fake {
 
 	int error;        /* what a connection gets instead */
 	unsigned dead;    /* so many addresses fail before one works */
+	bool has_more;    /* addresses, though this one connects */
 	bool is_deaf;     /* connections are not answered */
 	bool is_mute;     /* nor is the negotiation */
 	bool has_macros;  /* D is noted too */

@@ -306,6 +306,39 @@ static void test_one_looks(void **state)
 	assert_int_equal(f->wanted, 1);
 }
 
+/* Who looked has gone before there was anything to see: the next one looks. */
+static void test_looker_leaves(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+
+	f->error = -ENOENT;
+	open_chain(w);
+	assert_string_equal(mail_from(w, "<a@b>"), TEMPFAIL);
+	forgive(w);
+	f->is_deaf = true;
+	assert_null(milter_chain_mail(w->chain, S("<>"), NULL, 0, false));
+	milter_chain_free(&w->chain);
+	f->is_deaf = false;
+	f->error = 0;
+	begin(w);
+	assert_int_equal(f->wanted, 3);
+}
+
+/* Each address gets its time, but not all of them together. */
+static void test_slow_addresses(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+
+	w->configs[0].connect_ms = 20;
+	f->is_mute = true;
+	f->has_more = true;
+	open_chain(w);
+	assert_string_equal(mail_from(w, "<a@b>"), TEMPFAIL);
+	assert_in_range(f->wanted, 2, 3);
+}
+
 static void test_next_address(void **state)
 {
 	struct world *w = *state;
@@ -451,6 +484,8 @@ int main(void)
 		TEST(test_not_there),
 		TEST(test_away_for_longer),
 		TEST(test_one_looks),
+		TEST(test_looker_leaves),
+		TEST(test_slow_addresses),
 		TEST(test_next_address),
 		TEST(test_full_backlog),
 		TEST(test_deaf),
