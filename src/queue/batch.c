@@ -304,7 +304,7 @@ static void complain(struct batch *b, int error)
 	    error == -EUCLEAN ? "the queue's database is damaged"
 			      : "cannot write to the queue",
 	    log_string("error", strerror(-error)),
-	    log_string("sqlite", store_problem(b->store)));
+	    log_string("database", store_problem(b->store)));
 }
 
 static int run_once(struct batch *b)

@@ -38,12 +38,13 @@ struct engine {
 
 /* --- birth ------------------------------------------------------------------------ */
 
-int engine_open(const char *dir, const struct queue_settings *settings,
+int engine_open(const struct store_place *place,
+		const struct queue_settings *settings,
 		const struct peers *peers, struct engine **ret_engine)
 {
 	struct engine *e;
 	struct store *store;
-	int r = store_open(dir, &store);
+	int r = store_open(place, &store);
 
 	if (r < 0)
 		return r;
@@ -277,7 +278,7 @@ static void fill(struct engine *e)
 	if (r < 0 && !e->complained)
 		LOG(LOG_ERROR, NULL, "cannot read the queue",
 		    log_string("error", strerror(-r)),
-		    log_string("sqlite", store_problem(e->store)));
+		    log_string("database", store_problem(e->store)));
 	e->complained = r < 0;
 }
 
@@ -315,6 +316,7 @@ void engine_tick(struct engine *e)
 {
 	attempts_tick(e->attempts, clock_monotonic_ms());
 	engine_run(e);
+	store_keep(e->store);
 	store_shrink(e->store, !e->room.has_room);
 	look_for_room(e);
 	sweep(e);

@@ -12,11 +12,12 @@
 struct engine;
 
 /*
- * Opens the queue in dir. settings and peers outlive the engine; settings may
+ * Opens the queue. settings and peers outlive the engine; settings may
  * change between calls. Returns 0 or -errno: -EUCLEAN when the database is
  * damaged.
  */
-int engine_open(const char *dir, const struct queue_settings *settings,
+int engine_open(const struct store_place *place,
+		const struct queue_settings *settings,
 		const struct peers *peers, struct engine **ret_engine);
 void engine_free(struct engine **engine);
 

@@ -141,7 +141,7 @@ static void greet_peers(struct queue *q)
 
 static void start(struct role_self *self, void *arg)
 {
-	const char *dir = role_conf(self)->state_dir;
+	const struct store_place place = { .dir = role_conf(self)->state_dir };
 	struct queue *q = arg;
 	int r;
 
@@ -150,12 +150,12 @@ static void start(struct role_self *self, void *arg)
 				   .send = send_to_peer,
 				   .arg = q };
 	on_conf(self, q);
-	r = engine_open(dir, &q->settings, &q->peers, &q->engine);
+	r = engine_open(&place, &q->settings, &q->peers, &q->engine);
 	if (r < 0) {
 		LOG(LOG_ERROR, NULL,
 		    r == -EUCLEAN ? "the queue's database is damaged"
 				  : "cannot open the queue",
-		    log_string("state_dir", dir),
+		    log_string("state_dir", place.dir),
 		    log_string("error", strerror(-r)));
 		q->status = 1;
 		role_exit(self);

@@ -1,8 +1,8 @@
 /*
  * The queue's memory: messages, their content, and each recipient with what
- * became of it. This header is the seam: store_sqlite.c and its files keep it
- * all in one directory (queue.db, spool/); another store can share one queue
- * between nodes.
+ * became of it. This header is the seam (store.c): store_sqlite.c and its files
+ * keep it all in one directory (queue.db, spool/); another store can share one
+ * queue between nodes.
  *
  * What is changed between store_begin() and store_commit() is on disk, content
  * included, when store_commit() returns 0; after anything else none of it is.
@@ -76,13 +76,20 @@ struct store_content {
 	                           away, or removed when the transaction fails */
 };
 
-/* Opens the store in dir, an absolute path, and makes it at first use. */
-int store_open(const char *dir, struct store **ret_store);
+/* Where the queue is. */
+struct store_place {
+	const char *dir; /* of this node alone; an absolute path */
+};
+
+/* Opens the store, and makes it at first use. */
+int store_open(const struct store_place *place, struct store **ret_store);
 void store_free(struct store **store);
 /* The last failure in words, for the log. */
 const char *store_problem(const struct store *s);
 /* The directory of big contents and of files that are being received. */
 int store_spool_dir(const struct store *s);
+/* Whether the files there that are named as by body.h are the store's. */
+bool store_keeps_contents(const struct store *s);
 
 /* --- changes --------------------------------------------------------------- */
 
@@ -162,5 +169,7 @@ void store_settle(struct store *s);
 /* Gives room that nobody uses back to the disk, a little of it at a time.
  * Outside of transactions. */
 void store_shrink(struct store *s, bool is_urgent);
+/* Keeps what is taken ours. Once a second, outside of transactions. */
+void store_keep(struct store *s);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static int keep_blob(struct store *s, sqlite3_stmt *st, uint64_t octets,
+static int keep_blob(struct sqlite *s, sqlite3_stmt *st, uint64_t octets,
 		     const struct store_content *content)
 {
 	const char *p = content->octets.p;
@@ -23,34 +23,36 @@ static int keep_blob(struct store *s, sqlite3_stmt *st, uint64_t octets,
 	return 0;
 }
 
-static int keep_file(struct store *s, const struct store_message *m,
+static int keep_file(struct sqlite *s, const struct store_message *m,
 		     const struct store_content *content)
 {
 	int r;
 
 	if (content->spool_file != NULL)
-		r = body_adopt(s->spool_dir, m->queue_id, content->spool_file,
-			       m->content_octets);
+		r = body_adopt(s->store.spool_dir, m->queue_id,
+			       content->spool_file, m->content_octets);
 	else if (content->fd >= 0)
-		r = body_copy(s->spool_dir, m->queue_id, content->fd,
+		r = body_copy(s->store.spool_dir, m->queue_id, content->fd,
 			      m->content_octets);
 	else
-		r = body_write(s->spool_dir, m->queue_id, content->octets);
+		r = body_write(s->store.spool_dir, m->queue_id,
+			       content->octets);
 	if (r == 0)
 		id_set_add(&s->created, m->queue_id);
 	return r;
 }
 
-static int add_hold(struct store *s, const struct store_message *m)
+static int add_hold(struct sqlite *s, const struct store_message *m)
 {
 	store_bind(s->statements[ST_ADD_HOLD], 1, m->queue_id);
 	store_bind_text(s->statements[ST_ADD_HOLD], 2, m->hold);
 	return store_run(s, ST_ADD_HOLD);
 }
 
-int store_add_message(struct store *s, const struct store_message *m,
-		      const struct store_content *content)
+int sqlite_add_message(struct store *store, const struct store_message *m,
+		       const struct store_content *content)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_ADD_MESSAGE];
 	bool is_blob = content->spool_file == NULL &&
 		       m->content_octets <= STORE_BLOB_OCTETS;
@@ -95,8 +97,9 @@ static void bind_outcome(sqlite3_stmt *st, int position,
 	store_bind_text(st, position + 3, o->text);
 }
 
-int store_add_recipient(struct store *s, const struct store_recipient *r)
+int sqlite_add_recipient(struct store *store, const struct store_recipient *r)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_ADD_RECIPIENT];
 
 	store_bind(st, 1, r->queue_id);
@@ -121,7 +124,7 @@ int store_add_recipient(struct store *s, const struct store_recipient *r)
 	return store_run(s, ST_ADD_RECIPIENT);
 }
 
-static int remove_message(struct store *s, uint64_t queue_id)
+static int remove_message(struct sqlite *s, uint64_t queue_id)
 {
 	sqlite3_stmt *st = s->statements[ST_IS_IN_FILE];
 	bool is_in_file;
@@ -143,8 +146,9 @@ static int remove_message(struct store *s, uint64_t queue_id)
 	return r;
 }
 
-int store_remove(struct store *s, uint64_t queue_id, uint64_t row)
+int sqlite_remove(struct store *store, uint64_t queue_id, uint64_t row)
 {
+	struct sqlite *s = sqlite_of(store);
 	int r;
 
 	store_bind(s->statements[ST_REMOVE_RECIPIENT], 1, row);
@@ -159,9 +163,10 @@ int store_remove(struct store *s, uint64_t queue_id, uint64_t row)
 	return remove_message(s, queue_id);
 }
 
-int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
-		const struct outcome *outcome)
+int sqlite_defer(struct store *store, uint64_t row, int64_t due, int64_t now,
+		 const struct outcome *outcome)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_DEFER];
 
 	store_bind(st, 1, (uint64_t)due);
@@ -171,8 +176,9 @@ int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 	return store_run(s, ST_DEFER);
 }
 
-int store_postpone(struct store *s, uint64_t row, int64_t due)
+int sqlite_postpone(struct store *store, uint64_t row, int64_t due)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_POSTPONE];
 
 	store_bind(st, 1, (uint64_t)due);
@@ -180,8 +186,9 @@ int store_postpone(struct store *s, uint64_t row, int64_t due)
 	return store_run(s, ST_POSTPONE);
 }
 
-int store_end_holds(struct store *s, uint64_t holder, int64_t due)
+int sqlite_end_holds(struct store *store, uint64_t holder, int64_t due)
 {
+	struct sqlite *s = sqlite_of(store);
 	enum statement which = holder != 0 ? ST_END_HOLDS : ST_END_ALL_HOLDS;
 
 	store_bind(s->statements[which], 1, (uint64_t)due);
@@ -190,9 +197,10 @@ int store_end_holds(struct store *s, uint64_t holder, int64_t due)
 	return store_run(s, which);
 }
 
-int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
-		uint64_t *ret_count)
+int sqlite_hurry(struct store *store, uint64_t queue_id, int64_t now,
+		 uint64_t *ret_count)
 {
+	struct sqlite *s = sqlite_of(store);
 	enum statement which = queue_id != 0 ? ST_HURRY : ST_HURRY_ALL;
 	int r;
 
@@ -205,9 +213,10 @@ int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
 	return r;
 }
 
-int store_release(struct store *s, uint64_t queue_id, int64_t now,
-		  uint64_t *ret_count)
+int sqlite_release(struct store *store, uint64_t queue_id, int64_t now,
+		   uint64_t *ret_count)
 {
+	struct sqlite *s = sqlite_of(store);
 	bool is_all = queue_id == 0;
 	const enum statement recipients = is_all ? ST_RELEASE_ALL : ST_RELEASE;
 	const enum statement holds =
@@ -230,8 +239,9 @@ int store_release(struct store *s, uint64_t queue_id, int64_t now,
 	return r;
 }
 
-int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count)
+int sqlite_drop(struct store *store, uint64_t queue_id, uint64_t *ret_count)
 {
+	struct sqlite *s = sqlite_of(store);
 	uint64_t count;
 	int r;
 

@@ -91,7 +91,7 @@ static void read_entry(sqlite3_stmt *st, struct arena *arena,
 	next_outcome(&c, &r->last);
 }
 
-static int load(struct store *s, enum statement which, struct arena *arena,
+static int load(struct sqlite *s, enum statement which, struct arena *arena,
 		struct store_entry *ret_entry)
 {
 	int r = store_fetch(s, which);
@@ -104,16 +104,20 @@ static int load(struct store *s, enum statement which, struct arena *arena,
 	return r == 1 ? 0 : -ENOENT;
 }
 
-int store_load(struct store *s, uint64_t row, struct arena *arena,
-	       struct store_entry *ret_entry)
+int sqlite_load(struct store *store, uint64_t row, struct arena *arena,
+		struct store_entry *ret_entry)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	store_bind(s->statements[ST_LOAD], 1, row);
 	return load(s, ST_LOAD, arena, ret_entry);
 }
 
-int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
-		     struct arena *arena, struct store_entry *ret_entry)
+int sqlite_load_place(struct store *store, uint64_t queue_id, uint32_t place,
+		      struct arena *arena, struct store_entry *ret_entry)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	store_bind(s->statements[ST_LOAD_PLACE], 1, queue_id);
 	store_bind(s->statements[ST_LOAD_PLACE], 2, place);
 	return load(s, ST_LOAD_PLACE, arena, ret_entry);
@@ -121,9 +125,10 @@ int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 
 /* --- many rows ---------------------------------------------------------------- */
 
-int store_take_due(struct store *s, enum store_line line, int64_t now,
-		   struct store_page *page)
+int sqlite_take_due(struct store *store, enum store_line line, int64_t now,
+		    struct store_page *page)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_TAKE_DUE];
 	size_t count = 0;
 	int r = 0;
@@ -148,13 +153,16 @@ int store_take_due(struct store *s, enum store_line line, int64_t now,
 	return 0;
 }
 
-void store_give_back(struct store *s, uint64_t row)
+void sqlite_give_back(struct store *store, uint64_t row)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	id_set_remove(&s->taken, row);
 }
 
-int store_list(struct store *s, uint64_t after, struct store_page *page)
+int sqlite_list(struct store *store, uint64_t after, struct store_page *page)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_LIST];
 	size_t count = 0;
 	int r = 0;
@@ -170,8 +178,9 @@ int store_list(struct store *s, uint64_t after, struct store_page *page)
 	return 0;
 }
 
-int store_count(struct store *s, uint64_t *ret_total)
+int sqlite_count(struct store *store, uint64_t *ret_total)
 {
+	struct sqlite *s = sqlite_of(store);
 	int r = store_fetch(s, ST_COUNT);
 
 	if (r == 1)
@@ -181,8 +190,9 @@ int store_count(struct store *s, uint64_t *ret_total)
 	return r < 0 ? r : 0;
 }
 
-int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
+int sqlite_has_message(struct store *store, uint64_t queue_id, bool *ret_has)
 {
+	struct sqlite *s = sqlite_of(store);
 	int r;
 
 	store_bind(s->statements[ST_HAS_MESSAGE], 1, queue_id);
@@ -194,9 +204,10 @@ int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
 	return 0;
 }
 
-int store_find_trace(struct store *s, struct slice trace, size_t max,
-		     uint64_t ret_queue_ids[], size_t *ret_count)
+int sqlite_find_trace(struct store *store, struct slice trace, size_t max,
+		      uint64_t ret_queue_ids[], size_t *ret_count)
 {
+	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_FIND_TRACE];
 	size_t count = 0;
 	int r = 0;
@@ -215,7 +226,7 @@ int store_find_trace(struct store *s, struct slice trace, size_t max,
 /* --- content -------------------------------------------------------------------- */
 
 /* 1: *ret_blob is valid until the reset; 0: it is in a file; -errno. */
-static int fetch_content(struct store *s, uint64_t queue_id,
+static int fetch_content(struct sqlite *s, uint64_t queue_id,
 			 struct slice *ret_blob)
 {
 	sqlite3_stmt *st = s->statements[ST_CONTENT];
@@ -232,15 +243,16 @@ static int fetch_content(struct store *s, uint64_t queue_id,
 	return 1;
 }
 
-int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)
+int sqlite_open_content(struct store *store, uint64_t queue_id, int *ret_fd)
 {
+	struct sqlite *s = sqlite_of(store);
 	struct slice blob;
 	int r = fetch_content(s, queue_id, &blob);
 
 	if (r == 1)
 		r = body_memfd(blob);
 	else if (r == 0)
-		r = body_open(s->spool_dir, queue_id);
+		r = body_open(s->store.spool_dir, queue_id);
 	store_reset(s, ST_CONTENT);
 	if (r < 0)
 		return r;
@@ -248,10 +260,10 @@ int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)
 	return 0;
 }
 
-static int read_file(struct store *s, uint64_t queue_id, size_t max,
+static int read_file(struct sqlite *s, uint64_t queue_id, size_t max,
 		     struct arena *arena, struct slice *ret_octets)
 {
-	AUTO(fd_close) int fd = body_open(s->spool_dir, queue_id);
+	AUTO(fd_close) int fd = body_open(s->store.spool_dir, queue_id);
 	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
 	size_t n;
 	char *p;
@@ -269,9 +281,10 @@ static int read_file(struct store *s, uint64_t queue_id, size_t max,
 	return r;
 }
 
-int store_read_content(struct store *s, uint64_t queue_id, size_t max,
-		       struct arena *arena, struct slice *ret_octets)
+int sqlite_read_content(struct store *store, uint64_t queue_id, size_t max,
+			struct arena *arena, struct slice *ret_octets)
 {
+	struct sqlite *s = sqlite_of(store);
 	struct slice blob;
 	int r = fetch_content(s, queue_id, &blob);
 

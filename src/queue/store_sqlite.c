@@ -49,7 +49,7 @@ void id_set_remove(struct id_set *set, uint64_t id)
 
 /* --- statements --------------------------------------------------------------- */
 
-int store_errno(const struct store *s, int result)
+int store_errno(const struct sqlite *s, int result)
 {
 	switch (result & 0xff) {
 	case SQLITE_OK:
@@ -90,7 +90,7 @@ void store_bind_text(sqlite3_stmt *st, int position, struct slice text)
 	(void)r;
 }
 
-int store_fetch(struct store *s, enum statement which)
+int store_fetch(struct sqlite *s, enum statement which)
 {
 	int result = sqlite3_step(s->statements[which]);
 
@@ -102,12 +102,12 @@ int store_fetch(struct store *s, enum statement which)
 	return 0;
 }
 
-void store_reset(struct store *s, enum statement which)
+void store_reset(struct sqlite *s, enum statement which)
 {
 	(void)sqlite3_reset(s->statements[which]);
 }
 
-int store_run(struct store *s, enum statement which)
+int store_run(struct sqlite *s, enum statement which)
 {
 	int r = 1;
 
@@ -118,28 +118,33 @@ int store_run(struct store *s, enum statement which)
 	return r;
 }
 
-const char *store_problem(const struct store *s)
+static const char *problem(const struct store *store)
 {
+	const struct sqlite *s = (const struct sqlite *)(const void *)store;
+
 	return sqlite3_errmsg(s->db);
 }
 
 /* --- transactions --------------------------------------------------------------- */
 
-int store_begin(struct store *s)
+static int begin(struct store *store)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	return store_run(s, ST_BEGIN);
 }
 
 /* Files are synced as they are made; their names are on disk after this. */
-static int sync_names(const struct store *s)
+static int sync_names(const struct sqlite *s)
 {
-	if (s->created.count > 0 && fsync(s->spool_dir) < 0)
+	if (s->created.count > 0 && fsync(s->store.spool_dir) < 0)
 		return -errno;
 	return 0;
 }
 
-int store_commit(struct store *s)
+static int commit(struct store *store)
 {
+	struct sqlite *s = sqlite_of(store);
 	int r = sync_names(s);
 
 	if (r == 0)
@@ -147,31 +152,36 @@ int store_commit(struct store *s)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->removed.count; i++)
-		body_remove(s->spool_dir, s->removed.ids[i]);
+		body_remove(s->store.spool_dir, s->removed.ids[i]);
 	s->removed.count = 0;
 	s->created.count = 0;
 	return 0;
 }
 
-void store_rollback(struct store *s)
+static void rollback(struct store *store)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	/* Some failures have rolled back already. */
 	if (sqlite3_get_autocommit(s->db) == 0)
 		(void)store_run(s, ST_ROLLBACK);
 	for (size_t i = 0; i < s->created.count; i++)
-		body_remove(s->spool_dir, s->created.ids[i]);
+		body_remove(s->store.spool_dir, s->created.ids[i]);
 	s->removed.count = 0;
 	s->created.count = 0;
 }
 
-void store_settle(struct store *s)
+static void settle(struct store *store)
 {
+	struct sqlite *s = sqlite_of(store);
+
 	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
 					NULL, NULL);
 }
 
-void store_shrink(struct store *s, bool is_urgent)
+static void shrink(struct store *store, bool is_urgent)
 {
+	struct sqlite *s = sqlite_of(store);
 	const int64_t worth_it = is_urgent ? 1 : 4096;
 	int64_t pages = 0;
 
@@ -181,17 +191,17 @@ void store_shrink(struct store *s, bool is_urgent)
 	if (pages < worth_it)
 		return;
 	if (store_run(s, ST_SHRINK) == 0)
-		store_settle(s); /* only then the file becomes shorter */
+		settle(store); /* only then the file becomes shorter */
 }
 
 /* --- birth ------------------------------------------------------------------------ */
 
-static int execute(struct store *s, const char *text)
+static int execute(struct sqlite *s, const char *text)
 {
 	return store_errno(s, sqlite3_exec(s->db, text, NULL, NULL, NULL));
 }
 
-static int read_version(struct store *s, int *ret_version)
+static int read_version(struct sqlite *s, int *ret_version)
 {
 	sqlite3_stmt *st = NULL;
 	int r = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL);
@@ -204,7 +214,7 @@ static int read_version(struct store *s, int *ret_version)
 	return store_errno(s, r);
 }
 
-static int make_schema(struct store *s)
+static int make_schema(struct sqlite *s)
 {
 	int version = 0;
 	int r = read_version(s, &version);
@@ -223,7 +233,7 @@ static int make_schema(struct store *s)
 	return r;
 }
 
-static int prepare(struct store *s)
+static int prepare(struct sqlite *s)
 {
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
 		int r = sqlite3_prepare_v3(s->db, store_sql[i], -1,
@@ -236,7 +246,7 @@ static int prepare(struct store *s)
 	return 0;
 }
 
-static int configure(struct store *s)
+static int configure(struct sqlite *s)
 {
 	char text[160];
 	int r;
@@ -259,7 +269,7 @@ static int configure(struct store *s)
 			  "PRAGMA cache_size = -8192;");
 }
 
-static int open_database(struct store *s, const char *dir)
+static int open_database(struct sqlite *s, const char *dir)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			  SQLITE_OPEN_NOMUTEX;
@@ -277,29 +287,61 @@ static int open_database(struct store *s, const char *dir)
 	return r;
 }
 
-static int open_dirs(struct store *s, const char *dir, int *ret_state_dir)
+static void free_sqlite(struct store *store)
 {
-	int state = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct sqlite *s = sqlite_of(store);
 
-	if (state < 0)
-		return -errno;
-	*ret_state_dir = state;
-	if (mkdirat(state, "spool", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	s->spool_dir = openat(state, "spool",
-			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return s->spool_dir < 0 ? -errno : 0;
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		(void)sqlite3_finalize(s->statements[i]);
+	(void)sqlite3_close(s->db);
+	mem_free(&s->content);
+	mem_free(&s->created.ids);
+	mem_free(&s->removed.ids);
+	mem_free(&s->taken.ids);
+	mem_free(&s);
 }
 
-int store_open(const char *dir, struct store **ret_store)
+static const struct store_ops ops = {
+	.free = free_sqlite,
+	.problem = problem,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.add_message = sqlite_add_message,
+	.add_recipient = sqlite_add_recipient,
+	.remove = sqlite_remove,
+	.defer = sqlite_defer,
+	.postpone = sqlite_postpone,
+	.end_holds = sqlite_end_holds,
+	.hurry = sqlite_hurry,
+	.release = sqlite_release,
+	.drop = sqlite_drop,
+	.take_due = sqlite_take_due,
+	.give_back = sqlite_give_back,
+	.load = sqlite_load,
+	.load_place = sqlite_load_place,
+	.list = sqlite_list,
+	.count = sqlite_count,
+	.find_trace = sqlite_find_trace,
+	.has_message = sqlite_has_message,
+	.open_content = sqlite_open_content,
+	.read_content = sqlite_read_content,
+	.settle = settle,
+	.shrink = shrink,
+};
+
+int sqlite_open(const char *dir, struct store **ret_store)
 {
-	AUTO(store_free) struct store *s = mem_new(sizeof(*s));
+	struct sqlite *s = mem_new(sizeof(*s));
+	AUTO(store_free) struct store *store = &s->store;
 	AUTO(fd_close) int state_dir = -1;
 	int r;
 
-	s->spool_dir = -1;
+	s->store = (struct store){ .ops = &ops,
+				   .spool_dir = -1,
+				   .keeps_contents = true };
 	s->content = mem_array(STORE_BLOB_OCTETS, 1);
-	r = open_dirs(s, dir, &state_dir);
+	r = store_open_dirs(dir, &state_dir, &s->store.spool_dir);
 	if (r == 0)
 		r = open_database(s, dir);
 	/* The names of what was made just now are on disk, too. */
@@ -307,29 +349,7 @@ int store_open(const char *dir, struct store **ret_store)
 		r = -errno;
 	if (r < 0)
 		return r;
-	*ret_store = s;
-	s = NULL;
+	*ret_store = store;
+	store = NULL;
 	return 0;
-}
-
-void store_free(struct store **store)
-{
-	struct store *s = *store;
-
-	if (s == NULL)
-		return;
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-		(void)sqlite3_finalize(s->statements[i]);
-	(void)sqlite3_close(s->db);
-	fd_close(&s->spool_dir);
-	mem_free(&s->content);
-	mem_free(&s->created.ids);
-	mem_free(&s->removed.ids);
-	mem_free(&s->taken.ids);
-	mem_free(store);
-}
-
-int store_spool_dir(const struct store *s)
-{
-	return s->spool_dir;
 }

@@ -6,7 +6,7 @@
 #ifndef QUEUE_STORE_SQLITE_H
 #define QUEUE_STORE_SQLITE_H
 
-#include "queue/store.h"
+#include "queue/store_ops.h"
 
 #include <sqlite3.h>
 
@@ -63,10 +63,10 @@ struct id_set {
 	size_t count, room;
 };
 
-struct store {
+struct sqlite {
+	struct store store; /* first */
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
-	int spool_dir;
 	char *content;         /* STORE_BLOB_OCTETS, to read a memfd into */
 	struct id_set created; /* content files of this transaction */
 	struct id_set removed; /* content files to remove once it holds */
@@ -78,16 +78,53 @@ bool id_set_has(const struct id_set *set, uint64_t id);
 void id_set_remove(struct id_set *set, uint64_t id);
 
 /* SQLite's result as 0 or -errno. */
-int store_errno(const struct store *s, int result);
+int store_errno(const struct sqlite *s, int result);
 
 /* Numbers are bound by position, from 1. */
 void store_bind(sqlite3_stmt *st, int position, uint64_t value);
 void store_bind_text(sqlite3_stmt *st, int position, struct slice text);
 
 /* Runs a statement that gives no rows, and resets it. */
-int store_run(struct store *s, enum statement which);
+int store_run(struct sqlite *s, enum statement which);
 /* 1 with a row to read; 0 without one; -errno. Reset it after reading. */
-int store_fetch(struct store *s, enum statement which);
-void store_reset(struct store *s, enum statement which);
+int store_fetch(struct sqlite *s, enum statement which);
+void store_reset(struct sqlite *s, enum statement which);
+
+static inline struct sqlite *sqlite_of(struct store *store)
+{
+	return (struct sqlite *)(void *)store;
+}
+
+/* store_change.c: as those of store.h. */
+int sqlite_add_message(struct store *s, const struct store_message *m,
+		       const struct store_content *content);
+int sqlite_add_recipient(struct store *s, const struct store_recipient *r);
+int sqlite_remove(struct store *s, uint64_t queue_id, uint64_t row);
+int sqlite_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
+		 const struct outcome *outcome);
+int sqlite_postpone(struct store *s, uint64_t row, int64_t due);
+int sqlite_end_holds(struct store *s, uint64_t holder, int64_t due);
+int sqlite_hurry(struct store *s, uint64_t queue_id, int64_t now,
+		 uint64_t *ret_count);
+int sqlite_release(struct store *s, uint64_t queue_id, int64_t now,
+		   uint64_t *ret_count);
+int sqlite_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
+
+/* store_read.c: likewise. */
+int sqlite_take_due(struct store *s, enum store_line line, int64_t now,
+		    struct store_page *page);
+int sqlite_load(struct store *s, uint64_t row, struct arena *arena,
+		struct store_entry *ret_entry);
+int sqlite_load_place(struct store *s, uint64_t queue_id, uint32_t place,
+		      struct arena *arena, struct store_entry *ret_entry);
+int sqlite_list(struct store *s, uint64_t after, struct store_page *page);
+int sqlite_count(struct store *s, uint64_t *ret_total);
+int sqlite_find_trace(struct store *s, struct slice trace, size_t max,
+		      uint64_t ret_queue_ids[], size_t *ret_count);
+int sqlite_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
+int sqlite_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
+int sqlite_read_content(struct store *s, uint64_t queue_id, size_t max,
+			struct arena *arena, struct slice *ret_octets);
+void sqlite_give_back(struct store *s, uint64_t row);
 
 #endif

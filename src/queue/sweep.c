@@ -54,7 +54,7 @@ static bool is_left_over(const struct sweep *s, const char *name)
 
 	if (spool_parse_name(name, &id))
 		return !spool_has(s->spool, id);
-	if (body_parse_name(name, &id))
+	if (store_keeps_contents(s->store) && body_parse_name(name, &id))
 		return store_has_message(s->store, id, &has) == 0 && !has;
 	return false;
 }

@@ -213,7 +213,8 @@ size_t fixture_count(const struct fixture *f, enum message_type type)
 
 static void open_engine(struct fixture *f)
 {
-	if (engine_open(f->dir, &f->settings, &f->peers, &f->engine) < 0)
+	if (engine_open(&(struct store_place){ .dir = f->dir }, &f->settings,
+			&f->peers, &f->engine) < 0)
 		abort();
 }
 

@@ -118,7 +118,8 @@ static void test_lifetime(void **state)
 	uint64_t id = send_held(f, "s.1");
 
 	engine_free(&f->engine);
-	assert_int_equal(store_open(f->dir, &store), 0);
+	assert_int_equal(
+		store_open(&(struct store_place){ .dir = f->dir }, &store), 0);
 	assert_int_equal(store_load_place(store, id, 0, a, &e), 0);
 	assert_true(slice_equal(e.message.hold, S(REASON)));
 	assert_int_equal(e.recipient.line, STORE_HELD);
@@ -140,8 +141,9 @@ static void test_lifetime(void **state)
 	assert_int_equal(e.message.hold.n, 0);
 	store_free(&store);
 	arena_free(&a);
-	assert_int_equal(
-		engine_open(f->dir, &f->settings, &f->peers, &f->engine), 0);
+	assert_int_equal(engine_open(&(struct store_place){ .dir = f->dir },
+				     &f->settings, &f->peers, &f->engine),
+			 0);
 }
 
 static void test_dropped_without_a_word(void **state)

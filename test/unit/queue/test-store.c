@@ -29,7 +29,7 @@ static int set_up(void **state)
 
 	fixture_make_dir(o->dir);
 	o->arena = arena_new(64 << 20);
-	if (store_open(o->dir, &o->store) < 0)
+	if (store_open(&(struct store_place){ .dir = o->dir }, &o->store) < 0)
 		return -1;
 	*state = o;
 	return 0;
@@ -49,7 +49,9 @@ static int tear_down(void **state)
 static void reopen(struct opened *o)
 {
 	store_free(&o->store);
-	assert_int_equal(store_open(o->dir, &o->store), 0);
+	assert_int_equal(
+		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
+		0);
 }
 
 /* One message to one recipient, in a transaction that is open. */
@@ -287,7 +289,8 @@ static void test_due_is_found_by_index(void **state)
 
 	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s",
 		       store_sql[ST_TAKE_DUE]);
-	assert_int_equal(sqlite3_prepare_v2(o->store->db, text, -1, &st, NULL),
+	assert_int_equal(sqlite3_prepare_v2(sqlite_of(o->store)->db, text, -1,
+					    &st, NULL),
 			 SQLITE_OK);
 	while (sqlite3_step(st) == SQLITE_ROW)
 		(void)snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan),
@@ -307,7 +310,7 @@ static void test_a_full_database_says_so_and_recovers(void **state)
 	uint64_t id = 1, total;
 
 	memset(page, 'p', sizeof(page));
-	assert_int_equal(sqlite3_exec(o->store->db,
+	assert_int_equal(sqlite3_exec(sqlite_of(o->store)->db,
 				      "PRAGMA max_page_count = 60", NULL, NULL,
 				      NULL),
 			 SQLITE_OK);
@@ -326,7 +329,7 @@ static void test_a_full_database_says_so_and_recovers(void **state)
 	assert_int_equal(total, id - 1);
 	assert_int_equal(store_read_content(o->store, id, 1, o->arena, &head),
 			 -ENOENT);
-	assert_int_equal(sqlite3_exec(o->store->db,
+	assert_int_equal(sqlite3_exec(sqlite_of(o->store)->db,
 				      "PRAGMA max_page_count = 1000000", NULL,
 				      NULL, NULL),
 			 SQLITE_OK);
@@ -376,7 +379,9 @@ static void test_a_damaged_database_is_told_at_the_start(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "this is not a database", 22, 0), 22);
 	fd_close(&fd);
-	assert_int_equal(store_open(o->dir, &again), -EUCLEAN);
+	assert_int_equal(
+		store_open(&(struct store_place){ .dir = o->dir }, &again),
+		-EUCLEAN);
 	assert_null(again);
 }
 

@@ -99,7 +99,10 @@ static void test_version_1(void **state)
 	for (int i = 0; i < 2;
 	     i++) { /* the second time there is nothing to do */
 		store_free(&o->store);
-		assert_int_equal(store_open(o->dir, &o->store), 0);
+		assert_int_equal(
+			store_open(&(struct store_place){ .dir = o->dir },
+				   &o->store),
+			0);
 	}
 	assert_int_equal(store_list(o->store, 0, &page), 0);
 	assert_int_equal(page.count, 2);
@@ -137,7 +140,9 @@ static void test_the_same_in_the_end(void **state)
 	uint64_t count;
 
 	run_sql(o, version_1);
-	assert_int_equal(store_open(o->dir, &o->store), 0);
+	assert_int_equal(
+		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
+		0);
 	assert_int_equal(store_begin(o->store), 0);
 	assert_int_equal(store_add_recipient(o->store, &r), 0);
 	assert_int_equal(store_add_message(o->store, &m, &c), 0);
@@ -163,7 +168,9 @@ static void test_a_later_version(void **state)
 	struct opened *o = *state;
 
 	run_sql(o, "PRAGMA user_version = 3;");
-	assert_int_equal(store_open(o->dir, &o->store), -EPROTONOSUPPORT);
+	assert_int_equal(
+		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
+		-EPROTONOSUPPORT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -1,0 +1,189 @@
+#include "queue/store_ops.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int store_open(const struct store_place *place, struct store **ret_store)
+{
+	return sqlite_open(place->dir, ret_store);
+}
+
+int store_open_dirs(const char *dir, int *ret_state_dir, int *ret_spool_dir)
+{
+	int state = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (state < 0)
+		return -errno;
+	*ret_state_dir = state;
+	if (mkdirat(state, "spool", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	*ret_spool_dir =
+		openat(state, "spool",
+		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_spool_dir < 0 ? -errno : 0;
+}
+
+void store_free(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	fd_close(&(*store)->spool_dir);
+	(*store)->ops->free(*store);
+	*store = NULL;
+}
+
+int store_spool_dir(const struct store *s)
+{
+	return s->spool_dir;
+}
+
+bool store_keeps_contents(const struct store *s)
+{
+	return s->keeps_contents;
+}
+
+void store_keep(struct store *s)
+{
+	if (s->ops->keep != NULL)
+		s->ops->keep(s);
+}
+
+/* --- straight on ------------------------------------------------------------- */
+
+const char *store_problem(const struct store *s)
+{
+	return s->ops->problem(s);
+}
+
+int store_begin(struct store *s)
+{
+	return s->ops->begin(s);
+}
+
+int store_commit(struct store *s)
+{
+	return s->ops->commit(s);
+}
+
+void store_rollback(struct store *s)
+{
+	s->ops->rollback(s);
+}
+
+int store_add_message(struct store *s, const struct store_message *m,
+		      const struct store_content *content)
+{
+	return s->ops->add_message(s, m, content);
+}
+
+int store_add_recipient(struct store *s, const struct store_recipient *r)
+{
+	return s->ops->add_recipient(s, r);
+}
+
+int store_remove(struct store *s, uint64_t queue_id, uint64_t row)
+{
+	return s->ops->remove(s, queue_id, row);
+}
+
+int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
+		const struct outcome *outcome)
+{
+	return s->ops->defer(s, row, due, now, outcome);
+}
+
+int store_postpone(struct store *s, uint64_t row, int64_t due)
+{
+	return s->ops->postpone(s, row, due);
+}
+
+int store_end_holds(struct store *s, uint64_t holder, int64_t due)
+{
+	return s->ops->end_holds(s, holder, due);
+}
+
+int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
+		uint64_t *ret_count)
+{
+	return s->ops->hurry(s, queue_id, now, ret_count);
+}
+
+int store_release(struct store *s, uint64_t queue_id, int64_t now,
+		  uint64_t *ret_count)
+{
+	return s->ops->release(s, queue_id, now, ret_count);
+}
+
+int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count)
+{
+	return s->ops->drop(s, queue_id, ret_count);
+}
+
+int store_take_due(struct store *s, enum store_line line, int64_t now,
+		   struct store_page *page)
+{
+	return s->ops->take_due(s, line, now, page);
+}
+
+void store_give_back(struct store *s, uint64_t row)
+{
+	s->ops->give_back(s, row);
+}
+
+int store_load(struct store *s, uint64_t row, struct arena *arena,
+	       struct store_entry *ret_entry)
+{
+	return s->ops->load(s, row, arena, ret_entry);
+}
+
+int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
+		     struct arena *arena, struct store_entry *ret_entry)
+{
+	return s->ops->load_place(s, queue_id, place, arena, ret_entry);
+}
+
+int store_list(struct store *s, uint64_t after, struct store_page *page)
+{
+	return s->ops->list(s, after, page);
+}
+
+int store_count(struct store *s, uint64_t *ret_total)
+{
+	return s->ops->count(s, ret_total);
+}
+
+int store_find_trace(struct store *s, struct slice trace, size_t max,
+		     uint64_t ret_queue_ids[], size_t *ret_count)
+{
+	return s->ops->find_trace(s, trace, max, ret_queue_ids, ret_count);
+}
+
+int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
+{
+	return s->ops->has_message(s, queue_id, ret_has);
+}
+
+int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)
+{
+	return s->ops->open_content(s, queue_id, ret_fd);
+}
+
+int store_read_content(struct store *s, uint64_t queue_id, size_t max,
+		       struct arena *arena, struct slice *ret_octets)
+{
+	return s->ops->read_content(s, queue_id, max, arena, ret_octets);
+}
+
+void store_settle(struct store *s)
+{
+	s->ops->settle(s);
+}
+
+void store_shrink(struct store *s, bool is_urgent)
+{
+	s->ops->shrink(s, is_urgent);
+}

@@ -1,0 +1,63 @@
+/*
+ * What an implementation of store.h is: these functions, behind store.c. Only
+ * store.c and the implementations include this.
+ */
+#ifndef QUEUE_STORE_OPS_H
+#define QUEUE_STORE_OPS_H
+
+#include "queue/store.h"
+
+/* As the functions store_NAME() of store.h. */
+struct store_ops {
+	void (*free)(struct store *s);
+	const char *(*problem)(const struct store *s);
+	int (*begin)(struct store *s);
+	int (*commit)(struct store *s);
+	void (*rollback)(struct store *s);
+	int (*add_message)(struct store *s, const struct store_message *m,
+			   const struct store_content *content);
+	int (*add_recipient)(struct store *s, const struct store_recipient *r);
+	int (*remove)(struct store *s, uint64_t queue_id, uint64_t row);
+	int (*defer)(struct store *s, uint64_t row, int64_t due, int64_t now,
+		     const struct outcome *outcome);
+	int (*postpone)(struct store *s, uint64_t row, int64_t due);
+	int (*end_holds)(struct store *s, uint64_t holder, int64_t due);
+	int (*hurry)(struct store *s, uint64_t queue_id, int64_t now,
+		     uint64_t *ret_count);
+	int (*release)(struct store *s, uint64_t queue_id, int64_t now,
+		       uint64_t *ret_count);
+	int (*drop)(struct store *s, uint64_t queue_id, uint64_t *ret_count);
+	int (*take_due)(struct store *s, enum store_line line, int64_t now,
+			struct store_page *page);
+	void (*give_back)(struct store *s, uint64_t row);
+	int (*load)(struct store *s, uint64_t row, struct arena *arena,
+		    struct store_entry *ret_entry);
+	int (*load_place)(struct store *s, uint64_t queue_id, uint32_t place,
+			  struct arena *arena, struct store_entry *ret_entry);
+	int (*list)(struct store *s, uint64_t after, struct store_page *page);
+	int (*count)(struct store *s, uint64_t *ret_total);
+	int (*find_trace)(struct store *s, struct slice trace, size_t max,
+			  uint64_t ret_queue_ids[], size_t *ret_count);
+	int (*has_message)(struct store *s, uint64_t queue_id, bool *ret_has);
+	int (*open_content)(struct store *s, uint64_t queue_id, int *ret_fd);
+	int (*read_content)(struct store *s, uint64_t queue_id, size_t max,
+			    struct arena *arena, struct slice *ret_octets);
+	void (*settle)(struct store *s);
+	void (*shrink)(struct store *s, bool is_urgent);
+	void (*keep)(struct store *s); /* NULL: there is nothing to do */
+};
+
+/* The first member of each implementation's own struct. */
+struct store {
+	const struct store_ops *ops;
+	int spool_dir;       /* closed by store.c */
+	bool keeps_contents; /* in spool_dir, files named by body.h */
+};
+
+/* Makes dir/spool when it is not there, and opens it; *ret_state_dir is dir
+ * itself. Both are the caller's. Returns 0 or -errno. */
+int store_open_dirs(const char *dir, int *ret_state_dir, int *ret_spool_dir);
+
+int sqlite_open(const char *dir, struct store **ret_store);
+
+#endif
