@@ -6,6 +6,7 @@
 #include "smtp/name.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 enum { MACRO_NAME_OCTETS = 64, MACRO_VALUE_OCTETS = 500 };
 
@@ -37,7 +38,7 @@ static bool check_path(const struct check_place *at, const char *value)
 			value);
 }
 
-static bool check_socket(const struct check_place *at, const char *value)
+static bool check_path_or_none(const struct check_place *at, const char *value)
 {
 	return value[0] == '\0' || check_path(at, value);
 }
@@ -101,6 +102,22 @@ static bool check_listen(const struct check_place *at, const char *value)
 	       CHECK_NO(at,
 			"\"%s\" is no ADDRESS:PORT; write it like "
 			"192.0.2.1:25 or [2001:db8::1]:25",
+			value);
+}
+
+static bool check_resolver(const struct check_place *at, const char *value)
+{
+	struct slice address = slice_of(value), port;
+	bool has_port = slice_cut(address, '@', &address, &port);
+	uint64_t number;
+
+	if ((value_is_address(AF_INET, address) ||
+	     value_is_address(AF_INET6, address)) &&
+	    (!has_port || (slice_to_u64(port, 65535, &number) && number > 0)))
+		return true;
+	return CHECK_NO(at,
+			"\"%s\" is no resolver's address; write one like "
+			"127.0.0.1 or 192.0.2.1@5353",
 			value);
 }
 
@@ -200,11 +217,11 @@ static const struct {
 } checks[] = {
 	{ "hostname", check_hostname },
 	{ "mailname", check_hostname },
-	{ "system_aliases", check_socket },
+	{ "system_aliases", check_path_or_none },
 	{ "state_dir", check_path },
 	{ "run_dir", check_path },
-	{ "dovecot_auth_client", check_socket },
-	{ "dovecot_auth_userdb", check_socket },
+	{ "dovecot_auth_client", check_path_or_none },
+	{ "dovecot_auth_userdb", check_path_or_none },
 	{ "dovecot_lmtp", check_lmtp },
 	{ "recipient_delimiter", check_marks },
 	{ "drop_characters", check_marks },
@@ -213,6 +230,8 @@ static const struct {
 	{ "listen_smtp", check_listen },
 	{ "listen_submission", check_listen },
 	{ "listen_submissions", check_listen },
+	{ "resolver", check_resolver },
+	{ "trust_anchor", check_path_or_none },
 	{ "socket", check_endpoint },
 	{ "on_failure", check_on_failure },
 	{ "listeners", check_listener },

@@ -1,13 +1,15 @@
 /* conf_complete() of conf.h: what the machine says of itself. */
 #include "base/mem.h"
 #include "conf/conf.h"
+#include "conf/value.h"
 
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 64 };
+enum { WORKERS_MAX = 64, RESOLVERS_MAX = 3 };
 
 /* Debian's name for mail (Policy 11.6): one line, no comment. */
 static bool read_mailname(char *name, size_t size)
@@ -66,12 +68,43 @@ static uint64_t cores(void)
 	return n < WORKERS_MAX ? (uint64_t)n : WORKERS_MAX;
 }
 
+/* "nameserver ADDRESS"; resolv.conf(5) knows three. */
+static size_t read_resolvers(struct arena *a, const char **addresses)
+{
+	FILE *f = fopen("/etc/resolv.conf", "re");
+	char line[512], address[INET6_ADDRSTRLEN];
+	size_t count = 0;
+
+	while (f != NULL && count < RESOLVERS_MAX &&
+	       fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, " nameserver %45s", address) == 1 &&
+		    (value_is_address(AF_INET, slice_of(address)) ||
+		     value_is_address(AF_INET6, slice_of(address))))
+			addresses[count++] = arena_string(a, slice_of(address));
+	if (f != NULL)
+		(void)fclose(f);
+	return count;
+}
+
+static void complete_resolver(struct conf *conf)
+{
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+	const char *addresses[RESOLVERS_MAX] = { "127.0.0.1" };
+	size_t count = read_resolvers(a, addresses);
+
+	(void)conf_set(conf, settings_find(&conf_settings, "resolver"),
+		       addresses, count > 0 ? count : 1, NULL, 0, errors);
+}
+
 void conf_complete(struct conf *conf)
 {
 	if (conf->hostname[0] == '\0')
 		complete_hostname(conf);
 	if (conf->mailname[0] == '\0')
 		complete_mailname(conf);
+	if (conf->resolver.count == 0)
+		complete_resolver(conf);
 	if (conf->workers == 0)
 		conf->workers = cores();
 }

@@ -80,7 +80,7 @@ const char **conf_get_milter(const struct conf_milter *m, size_t i,
 			     struct arena *arena, size_t *ret_count);
 
 /* What the machine says of itself where the configuration is silent: a
- * hostname, workers. For the parent, after parsing. */
+ * hostname, resolvers, workers. For the parent, after parsing. */
 void conf_complete(struct conf *conf);
 
 /* The man page's and the sample's text, from the .def files; for the build. */

@@ -6,6 +6,7 @@
 #include "conf/file.h"
 #include "conf/parse.h"
 #include "conf/system_aliases.h"
+#include "conf/trust_anchor.h"
 #include "smtp/name.h"
 
 #include <dirent.h>
@@ -384,6 +385,8 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 	load_system_aliases(&l);
 	load_certificates(&l);
 	load_hooks(&l);
+	to->tree.trust_anchor =
+		trust_anchor_read(to->tree.conf, to->arena, errors);
 	if (conf_errors_count(errors) > before)
 		return NULL;
 	conf_complete(to->tree.conf);

@@ -30,6 +30,7 @@ struct tree {
 	struct slice system_aliases; /* what can be used (system_aliases.h) */
 	uint64_t system_print; /* tree_system_fingerprint(), before reading */
 	const char *directory; /* its path from the root */
+	struct slice trust_anchor;             /* trust_anchor.h */
 	bool has_post_data, has_alias_resolve; /* there, if broken */
 };
 

@@ -1,27 +1,191 @@
 #include "lookup/lookup.h"
 
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "lookup/own.h"
+#include "lookup/route.h"
 #include "proc/role.h"
 
-/* Nobody can be told a way yet. */
+#include <string.h>
+
+enum {
+	QUESTION_MS = 15000,
+	REQUESTS_MAX = 10000, /* the next is told to come again */
+};
+
+struct lookup;
+
+struct request {
+	TAILQ_ENTRY(request) entry;
+	struct lookup *lookup;
+	struct link *from;
+	uint64_t id;
+	struct route *route;
+};
+
+struct lookup {
+	struct role_self *self;
+	char *anchors, *next_anchors; /* next: between BEGIN and COMMIT */
+	char *hostname;
+	struct dns *dns; /* from start() on */
+	struct route_world world;
+	TAILQ_HEAD(, request) requests;
+	size_t request_count;
+};
+
+/* --- ways ----------------------------------------------------------------------- */
+
+static void request_free(struct request *q)
+{
+	TAILQ_REMOVE(&q->lookup->requests, q, entry);
+	q->lookup->request_count--;
+	route_cancel(&q->route);
+	mem_free(&q);
+}
+
+static void send_route(struct link *to, uint64_t id,
+		       const struct route_answer *answer)
+{
+	const struct message m = { .type = MESSAGE_ROUTE,
+				   .fd = -1,
+				   .route = { .id = id,
+					      .result = answer->result,
+					      .hosts = answer->hosts,
+					      .is_secure = answer->is_secure,
+					      .problem = answer->problem } };
+
+	link_send(to, &m, -1);
+}
+
+static void on_route(const struct route_answer *answer, void *arg)
+{
+	struct request *q = arg;
+
+	q->route = NULL;
+	send_route(q->from, q->id, answer);
+	request_free(q);
+}
+
+static void on_route_wanted(struct lookup *l, struct link *from,
+			    const struct msg_route_wanted *m)
+{
+	struct request *q;
+
+	if (l->request_count >= REQUESTS_MAX) {
+		const struct route_answer busy = {
+			.result = ROUTE_TRY_LATER,
+			.problem = SLICE("too many questions wait for DNS")
+		};
+
+		send_route(from, m->id, &busy);
+		return;
+	}
+	q = mem_new(sizeof(*q));
+	q->lookup = l;
+	q->from = from;
+	q->id = m->id;
+	TAILQ_INSERT_TAIL(&l->requests, q, entry);
+	l->request_count++;
+	q->route = route_start(&l->world, m->domain, m->hosts, on_route, q);
+}
+
+static bool is_own(struct slice address, void *arg)
+{
+	const struct lookup *l = arg;
+	const struct conf *conf = role_conf(l->self);
+
+	return own_is(conf->listen_smtp.items, conf->listen_smtp.count,
+		      (unsigned)conf->outbound_port, address);
+}
+
+/* --- the links -------------------------------------------------------------------- */
+
 static void on_message(struct role_self *self, struct link *from,
 		       struct message *m, void *arg)
 {
-	struct message answer = { .type = MESSAGE_ROUTE, .fd = -1 };
+	struct lookup *l = arg;
 
 	(void)self;
-	(void)arg;
-	if (m->type != MESSAGE_ROUTE_WANTED)
+	/* Nobody may ask before START. */
+	if (m->type == MESSAGE_ROUTE_WANTED && l->dns != NULL)
+		on_route_wanted(l, from, &m->route_wanted);
+}
+
+/* cppcheck-suppress constParameter ; the type is role.h's */
+static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
+{
+	struct lookup *l = arg;
+	struct request *q, *next;
+
+	(void)self;
+	TAILQ_FOREACH_SAFE(q, &l->requests, entry, next)
+		if (q->from == peer)
+			request_free(q);
+}
+
+/* --- configuration ------------------------------------------------------------------ */
+
+static char *string_of(struct slice s)
+{
+	char *string = mem_new(s.n + 1);
+
+	if (s.n > 0)
+		memcpy(string, s.p, s.n);
+	return string;
+}
+
+static void on_conf_part(struct role_self *self, struct message *m, void *arg)
+{
+	struct lookup *l = arg;
+
+	(void)self;
+	if (m->type != MESSAGE_CONF_TRUST_ANCHOR)
 		return;
-	answer.route.id = m->route_wanted.id;
-	answer.route.result = ROUTE_TRY_LATER;
-	answer.route.problem = S("DNS is not asked yet");
-	link_send(from, &answer, -1);
+	mem_free(&l->next_anchors);
+	l->next_anchors = string_of(m->conf_trust_anchor.text);
+}
+
+static struct dns_config dns_config(const struct lookup *l)
+{
+	const struct conf *conf = role_conf(l->self);
+
+	return (struct dns_config){
+		.resolvers = conf->resolver.items,
+		.resolver_count = conf->resolver.count,
+		.anchors = slice_of(l->anchors),
+		.timeout_ms = QUESTION_MS,
+	};
+}
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	struct lookup *l = arg;
+	struct dns_config config;
+
+	l->self = self;
+	mem_free(&l->anchors);
+	l->anchors = l->next_anchors;
+	l->next_anchors = NULL;
+	mem_free(&l->hostname);
+	l->hostname = mem_string(role_conf(self)->hostname);
+	l->world.hostname = slice_of(l->hostname);
+	if (l->dns == NULL)
+		return;
+	config = dns_config(l);
+	dns_configure(l->dns, &config);
 }
 
 static void start(struct role_self *self, void *arg)
 {
-	(void)self;
-	(void)arg;
+	struct lookup *l = arg;
+	struct dns_config config = dns_config(l);
+
+	l->dns = dns_new(role_base(self), &config);
+	l->world.base = role_base(self);
+	l->world.dns = l->dns;
+	l->world.is_own = is_own;
+	l->world.is_own_arg = l;
 }
 
 int lookup_main(unsigned index)
@@ -30,7 +194,21 @@ int lookup_main(unsigned index)
 		.role = ROLE_LOOKUP,
 		.start = start,
 		.on_message = on_message,
+		.on_peer_gone = on_peer_gone,
+		.on_conf = on_conf,
+		.on_conf_part = on_conf_part,
 	};
+	struct lookup l = { .request_count = 0 };
+	struct request *q;
+	int status;
 
-	return role_main(&program, index, NULL);
+	TAILQ_INIT(&l.requests);
+	status = role_main(&program, index, &l);
+	while ((q = TAILQ_FIRST(&l.requests)) != NULL)
+		request_free(q);
+	dns_free(&l.dns);
+	mem_free(&l.anchors);
+	mem_free(&l.next_anchors);
+	mem_free(&l.hostname);
+	return status;
 }

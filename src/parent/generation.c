@@ -23,6 +23,8 @@ static bool role_needs(enum role role, const char *name)
 			return false;
 	if (strcmp(name, "state_dir") == 0)
 		return role == ROLE_QUEUE;
+	if (strcmp(name, "listen_smtp") == 0)
+		return role == ROLE_LOOKUP; /* who are we? */
 	return strncmp(name, "listen_", 7) != 0;
 }
 
@@ -85,6 +87,14 @@ static void send_hooks(struct child *c)
 	m.conf_hooks.directory = slice_of(t->directory);
 	m.conf_hooks.has_post_data = t->has_post_data;
 	m.conf_hooks.has_alias_resolve = t->has_alias_resolve;
+	link_send(c->link, &m, -1);
+}
+
+static void send_trust_anchor(struct child *c)
+{
+	struct message m = { .type = MESSAGE_CONF_TRUST_ANCHOR };
+
+	m.conf_trust_anchor.text = c->parent->tree->trust_anchor;
 	link_send(c->link, &m, -1);
 }
 
@@ -195,6 +205,8 @@ void generation_send(struct parent *p, struct child *c)
 		send_milters(c);
 		send_certificates(c);
 	}
+	if (c->role == ROLE_LOOKUP)
+		send_trust_anchor(c);
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);

@@ -46,6 +46,7 @@ enum route_result {
 	ROUTE_NO_HOST,   /* it takes no mail: neither MX nor address: 5.4.4 */
 	ROUTE_NULL_MX,   /* RFC 7505: 556 5.1.10 */
 	ROUTE_TRY_LATER, /* DNS in trouble, or bogus: 4.4.3 */
+	ROUTE_LOOP,      /* all its hosts are ourselves: 5.4.6 */
 };
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */

@@ -270,6 +270,7 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_DOMAIN:
 	case MESSAGE_CONF_CERTIFICATE:
 	case MESSAGE_CONF_HOOKS:
+	case MESSAGE_CONF_TRUST_ANCHOR:
 		conf_part(self, m);
 		break;
 	case MESSAGE_CONF_COMMIT:

@@ -115,10 +115,9 @@ static const int file_calls[] = {
 /* Sockets of its own, to ask DNS, and libunbound's thread; socket and clone
  * have rules of their own. */
 static const int lookup_calls[] = {
-	SCMP_SYS(bind),
-	SCMP_SYS(connect),
-	SCMP_SYS(rseq),
-	SCMP_SYS(set_robust_list),
+	SCMP_SYS(bind),       SCMP_SYS(connect),
+	SCMP_SYS(rseq),       SCMP_SYS(set_robust_list),
+	SCMP_SYS(socketpair),
 };
 
 /* What no program that `hook` runs may do either. */

@@ -144,6 +144,8 @@ class Culver:
             "mailname": "mx.test",
             "system_aliases": os.path.join(self.directory, "aliases"),
             "workers": "2", "log": "stderr", "log_level": "debug",
+            # nobody: no name is asked for outside of this machine
+            "resolver": "127.0.0.1@9",
             "retry_first": "1s", "queue_reserve": "1M",
         }
         if dovecot is not None:
