@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char hex_digits[] = "0123456789ABCDEF";
+
 /* Text of any origin. What is not UTF-8 no JSON can hold: its high octets
  * become \xHH. */
 static json_t *text(struct slice s)
 {
-	static const char hex[] = "0123456789ABCDEF";
 	json_t *json;
 	size_t n = 0;
 	char *out;
@@ -33,8 +34,8 @@ static json_t *text(struct slice s)
 		}
 		out[n++] = '\\';
 		out[n++] = 'x';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
+		out[n++] = hex_digits[c >> 4];
+		out[n++] = hex_digits[c & 15];
 	}
 	json = json_stringn(out, n);
 	mem_free(&out);
@@ -146,6 +147,74 @@ void answer_explained(struct evbuffer *out, const struct msg_explained *m)
 	(void)json_object_set_new(object, "result",
 				  json_string(result_name(m->result)));
 	(void)json_object_set_new(object, "steps", texts(m->steps));
+	put(out, object);
+}
+
+static const char *route_name(uint32_t result)
+{
+	static const char *const names[] = {
+		[ROUTE_HOSTS] = "hosts",
+		[ROUTE_NO_DOMAIN] = "no domain",
+		[ROUTE_NO_HOST] = "no host",
+		[ROUTE_NULL_MX] = "null mx",
+		[ROUTE_TRY_LATER] = "try later",
+		[ROUTE_LOOP] = "loop",
+	};
+
+	return result < sizeof(names) / sizeof(names[0]) ? names[result] : "?";
+}
+
+static const char *dane_name(const struct host *h)
+{
+	if (h->is_tlsa_bogus)
+		return "bogus";
+	if (!h->has_tlsa)
+		return "none";
+	return h->tlsa.count > 0 ? "usable" : "unusable";
+}
+
+static json_t *hex(struct slice octets)
+{
+	char *out = mem_array(octets.n, 2);
+	json_t *json;
+
+	for (size_t i = 0; i < octets.n; i++) {
+		unsigned char c = (unsigned char)octets.p[i];
+
+		out[2 * i] = hex_digits[c >> 4];
+		out[2 * i + 1] = hex_digits[c & 15];
+	}
+	json = json_stringn(out, 2 * octets.n);
+	mem_free(&out);
+	return json;
+}
+
+static json_t *host(const struct host *h)
+{
+	json_t *object = json_object(), *tlsa = json_array();
+
+	for (size_t i = 0; i < h->tlsa.count; i++)
+		(void)json_array_append_new(tlsa, hex(h->tlsa.items[i]));
+	(void)json_object_set_new(object, "name", text(h->name));
+	(void)json_object_set_new(object, "preference", number(h->preference));
+	(void)json_object_set_new(object, "addresses", texts(h->addresses));
+	(void)json_object_set_new(object, "secure", json_boolean(h->is_secure));
+	(void)json_object_set_new(object, "dane", json_string(dane_name(h)));
+	(void)json_object_set_new(object, "tlsa", tlsa);
+	return object;
+}
+
+void answer_route(struct evbuffer *out, const struct msg_route *m)
+{
+	json_t *object = json_object(), *hosts = json_array();
+
+	for (size_t i = 0; i < m->hosts.count; i++)
+		(void)json_array_append_new(hosts, host(&m->hosts.items[i]));
+	(void)json_object_set_new(object, "result",
+				  json_string(route_name(m->result)));
+	(void)json_object_set_new(object, "secure", json_boolean(m->is_secure));
+	(void)json_object_set_new(object, "problem", text(m->problem));
+	(void)json_object_set_new(object, "hosts", hosts);
 	put(out, object);
 }
 

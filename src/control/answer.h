@@ -5,6 +5,10 @@
  *   queue_retry  {"retried":N}; queue_release {"released":N}; queue_drop
  *                {"dropped":N}: recipients
  *   resolve      {"result":"targets","steps":["...",...]}
+ *   route        {"result":"hosts","secure":true,"problem":"","hosts":[
+ *                {"name":"...","preference":10,"addresses":["...",...],
+ *                "secure":true,"dane":"usable","tlsa":["030101...",...]},...]}
+ *                dane: none, usable, unusable or bogus
  *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
  *   milter_list  {"milter":{...}} for each filter, then {"milters":N}
  *   any          {"error":"..."}
@@ -23,6 +27,7 @@ void answer_total(struct evbuffer *out, uint64_t total);
 void answer_changed(struct evbuffer *out, enum queue_change change,
 		    uint64_t count);
 void answer_explained(struct evbuffer *out, const struct msg_explained *m);
+void answer_route(struct evbuffer *out, const struct msg_route *m);
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
 /* A filter's sums. */
 void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);

@@ -154,6 +154,8 @@ static void take_answer(struct control *c, const struct link *from, uint64_t id,
 	if (m->type == MESSAGE_QUEUE_CHANGED)
 		answer_changed(client_output(s->client), s->request.change,
 			       m->queue_changed.count);
+	else if (m->type == MESSAGE_ROUTE)
+		answer_route(client_output(s->client), &m->route);
 	else if (m->type == MESSAGE_EXPLAINED)
 		answer_explained(client_output(s->client), &m->explained);
 	else
@@ -259,6 +261,9 @@ static void on_message(struct role_self *self, struct link *from,
 		break;
 	case MESSAGE_EXPLAINED:
 		take_answer(c, from, m->explained.id, REQUEST_RESOLVE, m);
+		break;
+	case MESSAGE_ROUTE:
+		take_answer(c, from, m->route.id, REQUEST_ROUTE, m);
 		break;
 	case MESSAGE_RELOADED:
 		take_answer(c, from, m->reloaded.id, REQUEST_RELOAD, m);

@@ -75,18 +75,18 @@ static const char *read_change(json_t *object, struct arena *arena,
 	return NULL;
 }
 
-static const char *read_address(json_t *object, struct arena *arena,
-				struct request *r)
+static const char *read_address(json_t *object, const char *key,
+				struct arena *arena, struct request *r)
 {
-	const json_t *address = json_object_get(object, "address");
+	const json_t *address = json_object_get(object, key);
 	struct slice text;
 
 	if (!json_is_string(address))
-		return "the address is missing";
+		return "the address or domain is missing";
 	text = (struct slice){ .p = json_string_value(address),
 			       .n = json_string_length(address) };
 	if (text.n == 0 || text.n > ADDRESS_OCTETS || slice_has_control(text))
-		return "this is no address";
+		return "this is no address or domain";
 	r->address = arena_copy(arena, text);
 	return NULL;
 }
@@ -101,6 +101,7 @@ static const struct {
 	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE },
 	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP },
 	{ .name = "resolve", .command = REQUEST_RESOLVE },
+	{ .name = "route", .command = REQUEST_ROUTE },
 	{ .name = "reload", .command = REQUEST_RELOAD },
 	{ .name = "milter_list", .command = REQUEST_MILTER_LIST },
 };
@@ -124,7 +125,9 @@ static const char *read_request(json_t *object, struct arena *arena,
 	case REQUEST_QUEUE_CHANGE:
 		return read_change(object, arena, r);
 	case REQUEST_RESOLVE:
-		return read_address(object, arena, r);
+		return read_address(object, "address", arena, r);
+	case REQUEST_ROUTE:
+		return read_address(object, "domain", arena, r);
 	case REQUEST_QUEUE_LIST:
 	case REQUEST_RELOAD:
 	case REQUEST_MILTER_LIST:

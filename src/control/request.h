@@ -6,6 +6,7 @@
  *   {"command":"queue_release","id":"..."}, or "all":true
  *   {"command":"queue_drop","id":"..."}
  *   {"command":"resolve","address":"user@example.com"}
+ *   {"command":"route","domain":"example.org"}
  *   {"command":"reload"}
  *   {"command":"milter_list"}
  *
@@ -21,6 +22,7 @@ enum request_command {
 	REQUEST_QUEUE_LIST,
 	REQUEST_QUEUE_CHANGE,
 	REQUEST_RESOLVE,
+	REQUEST_ROUTE,
 	REQUEST_RELOAD,
 	REQUEST_MILTER_LIST,
 };
@@ -30,8 +32,9 @@ struct request {
 	/* QUEUE_CHANGE: neither means all */
 	enum queue_change change;
 	uint64_t queue_id;
-	struct slice trace;   /* in the arena */
-	struct slice address; /* RESOLVE; in the arena */
+	struct slice trace; /* in the arena */
+	struct slice
+		address; /* RESOLVE, and the domain of ROUTE; in the arena */
 };
 
 /* Reads a line. Returns NULL, or what is wrong with it; then *ret_request is

@@ -92,6 +92,20 @@ static void ask_explain(struct session *s)
 		ask(s, links[c->next_receive++ % count], &m);
 }
 
+static void ask_route(struct session *s)
+{
+	struct link *lookup = role_peer(s->control->self, ROLE_LOOKUP, 0);
+	struct message m = { .type = MESSAGE_ROUTE_WANTED, .fd = -1 };
+
+	m.route_wanted =
+		(struct msg_route_wanted){ .id = s->id,
+					   .domain = s->request.address };
+	if (lookup == NULL)
+		session_fail(s, "nobody is there to ask DNS; try again");
+	else
+		ask(s, lookup, &m);
+}
+
 static void ask_reload(struct session *s)
 {
 	struct message m = { .type = MESSAGE_RELOAD,
@@ -133,6 +147,9 @@ void session_begin(struct session *s)
 		break;
 	case REQUEST_RESOLVE:
 		ask_explain(s);
+		break;
+	case REQUEST_ROUTE:
+		ask_route(s);
 		break;
 	case REQUEST_RELOAD:
 		ask_reload(s);

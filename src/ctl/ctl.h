@@ -30,6 +30,7 @@ int cmd_milter_check(const struct ctl *ctl); /* arguments: check NAME [FILE] */
 int cmd_queue(const struct ctl *ctl);
 int cmd_reload(const struct ctl *ctl);
 int cmd_resolve(const struct ctl *ctl);
+int cmd_route(const struct ctl *ctl);
 
 /* Says on standard error what is wrong, after "culver: ". */
 void ctl_complain(const char *format, ...)

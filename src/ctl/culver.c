@@ -20,6 +20,7 @@ static const char help[] =
 	"  queue drop ID       forget a message, without a report\n"
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
 	"  reload              make the daemon read its configuration again\n"
+	"  route DOMAIN        say which hosts take mail for a domain\n"
 	"  version             say which version this is\n"
 	"  help                say this\n"
 	"\n"
@@ -54,6 +55,7 @@ static const struct {
 	{ "queue", cmd_queue, 0, 2 },
 	{ "reload", cmd_reload, 0, 0 },
 	{ "resolve", cmd_resolve, 1, 1 },
+	{ "route", cmd_route, 1, 1 },
 	{ "version", cmd_version, 0, 0 },
 };
 

@@ -69,12 +69,14 @@ static const struct {
 	{ "{\"command\":\"resolve\",\"address\":\"a@\xC3\xA4.org\"}",
 	  NULL,
 	  { .command = REQUEST_RESOLVE, .address = SLICE("a@\xC3\xA4.org") } },
-	{ "{\"command\":\"resolve\"}", "the address is missing", { 0 } },
+	{ "{\"command\":\"resolve\"}",
+	  "the address or domain is missing",
+	  { 0 } },
 	{ "{\"command\":\"resolve\",\"address\":\"a\\nb\"}",
-	  "this is no address",
+	  "this is no address or domain",
 	  { 0 } },
 	{ "{\"command\":\"resolve\",\"address\":\"\"}",
-	  "this is no address",
+	  "this is no address or domain",
 	  { 0 } },
 	{ "{\"command\":\"stop\"}", no_command, { 0 } },
 	{ "{\"command\":null}", no_command, { 0 } },
@@ -124,7 +126,7 @@ static void test_long_address(void **state)
 	memset(line + n, 'a', 513);
 	(void)strcpy(line + n + 513, "\"}");
 	assert_string_equal(request_parse(slice_of(line), a, &r),
-			    "this is no address");
+			    "this is no address or domain");
 	arena_free(&a);
 }
 
