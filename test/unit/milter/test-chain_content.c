@@ -2,6 +2,8 @@
 #include "fake.h"
 
 #include "base/mem.h"
+#include "milter/chain-private.h"
+#include "milter/session-private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +13,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { NR_CONTENT = MILTER_NR_HDR | MILTER_NR_EOH | MILTER_NR_BODY };
@@ -139,6 +142,47 @@ static void test_big_body(void **state)
 	f->body_n = 0;
 	assert_string_equal(send_body(w, 65536), "go on");
 	assert_int_equal(f->body_n, 65536);
+}
+
+/* A filter that takes nothing is not given more than this. */
+static void test_full_socket(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+	const struct milter_session *s;
+	char octets[2000000] = "R: x\r\n\r\n";
+
+	f->steps = NR_CONTENT;
+	begin(w);
+	(void)event_del(f->readable);
+	w->content = memfd_create("content", MFD_CLOEXEC);
+	assert_int_equal(write(w->content, octets, sizeof(octets)),
+			 sizeof(octets));
+	assert_int_equal(
+		milter_message_open(w->content, sizeof(octets), 1, &w->message),
+		0);
+	assert_null(milter_chain_content(w->chain, w->message));
+	turn(w);
+	s = w->chain->sessions[0];
+	assert_in_range(milter_conn_unsent(s->conn), 1,
+			5 * MILTER_CONN_LOW + 100);
+	(void)event_add(f->readable, NULL);
+	assert_string_equal(verdict(w, NULL), "go on");
+	assert_int_equal(f->body_n, sizeof(octets) - 8);
+	assert_memory_equal(f->body, octets + 8, f->body_n);
+}
+
+/* A libmilter would never answer. */
+static void test_no_recipient(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+
+	open_chain(w);
+	assert_string_equal(mail_from(w, "<a@b>"), "go on");
+	assert_string_equal(data(w), "go on");
+	assert_string_equal(content(w, "R: x\r\nA: b\r\n\r\n"), LATER);
+	expect_told(f, "C localhost U\nM <a@b> SIZE=9\n.\n");
 }
 
 static void test_skip(void **state)
@@ -355,6 +399,8 @@ int main(void)
 		TEST(test_shapes),
 		TEST(test_body_chunks),
 		TEST(test_big_body),
+		TEST(test_full_socket),
+		TEST(test_no_recipient),
 		TEST(test_skip),
 		TEST(test_long_field),
 		TEST(test_long_field_watched),

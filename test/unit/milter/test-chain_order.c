@@ -85,7 +85,8 @@ static void test_refusals_in_order(void **state)
 		if (strchr("LE", cases[i].stage) != NULL)
 			got = content(w, MESSAGE);
 		assert_string_equal(got, cases[i].want);
-		milter_chain_abort(w->chain);
+		if (cases[i].stage == 'R' && cases[i].answer[0] == 'r')
+			milter_chain_abort(w->chain); /* else it is over */
 		expect_told(a, cases[i].told_a);
 		expect_told(b, cases[i].told_b);
 	}
