@@ -41,10 +41,11 @@ static void refused(struct milter_session *s, uint16_t code, struct slice text)
 {
 	bool is_alone = s->at == MILTER_RCPT || s->at == MILTER_UNKNOWN;
 
+	if (s->ask->kind == MILTER_ASK_RCPT_REFUSED && is_alone)
+		return;
 	count(s->filter, code);
 	milter_session_tell(s, MILTER_EVENT_VERDICT, text, code);
-	if (s->ask->kind == MILTER_ASK_RCPT_REFUSED ||
-	    (s->at == MILTER_UNKNOWN && code >= 500))
+	if (s->at == MILTER_UNKNOWN && code >= 500)
 		return;
 	s->is_standing = is_about_client(s) && !s->filter->config.dry_run;
 	if (!is_alone) {

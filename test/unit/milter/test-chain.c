@@ -310,6 +310,8 @@ static void test_refused_recipients(void **state)
 			    "go on");
 	expect_told(a, "R <x@y>\n");
 	expect_told(b, "");
+	expect_events(w, "");
+	assert_int_equal(milter_set_stats(w->set, 0).rejected, 0);
 	assert_string_equal(rcpt_to(w, "<c@d>"), "go on");
 	expect_told(a, "R <c@d>\n");
 	expect_told(b, "R <c@d>\n");
