@@ -21,14 +21,14 @@ struct milter_chain {
 	struct arena *words; /* its strings */
 	size_t at;           /* the session that is asked */
 	struct milter_verdict verdict;
+	struct event *clock;
+	uint64_t deadline_ms; /* for all sessions */
 
 	/* The message. */
 	bool is_in_message;
 	bool is_over; /* refused or dropped: last_word is for all that follows */
 	struct milter_verdict last_word;
 	char *last_text; /* of that */
-	struct event *clock;
-	uint64_t deadline_ms; /* of its end */
 };
 
 /* Asks all of them what chain->ask says, as kind. The verdict, or NULL when a

@@ -1,6 +1,5 @@
 #include "milter/chain-private.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -103,8 +102,6 @@ const struct milter_verdict *milter_chain_content(
 	if (chain->is_over)
 		return &chain->last_word;
 	chain->ask.message = message;
-	chain->deadline_ms =
-		clock_monotonic_ms() + chain->set->config.message_ms;
 	return milter_chain_ask(chain, MILTER_ASK_CONTENT);
 }
 

@@ -112,16 +112,20 @@ static void start_clock(struct milter_chain *chain, uint64_t ms)
 
 /* One that is only watched may take half of what time there is: it must not
  * use up the time of those that count. */
-static enum milter_answer ask_content(struct milter_chain *chain,
+static enum milter_answer ask_in_time(struct milter_chain *chain,
 				      struct milter_session *s)
 {
 	uint64_t now = clock_monotonic_ms();
 	uint64_t left = chain->deadline_ms > now ? chain->deadline_ms - now : 0;
+	enum milter_answer answer;
 
 	if (left == 0)
 		return milter_session_expire(s, &chain->ask);
-	start_clock(chain, milter_session_config(s)->dry_run ? left / 2 : left);
-	return milter_session_ask(s, &chain->ask);
+	answer = milter_session_ask(s, &chain->ask);
+	if (answer == MILTER_WAITS)
+		start_clock(chain, milter_session_config(s)->dry_run ? left / 2
+								     : left);
+	return answer;
 }
 
 /* The verdict, or NULL when a filter has to be waited for. */
@@ -131,10 +135,7 @@ static const struct milter_verdict *run(struct milter_chain *chain,
 	while (answer == MILTER_GOES_ON && chain->at < chain->count) {
 		struct milter_session *s = chain->sessions[chain->at];
 
-		if (chain->ask.kind == MILTER_ASK_CONTENT)
-			answer = ask_content(chain, s);
-		else
-			answer = milter_session_ask(s, &chain->ask);
+		answer = ask_in_time(chain, s);
 		if (answer == MILTER_GOES_ON)
 			chain->at++;
 	}
@@ -184,6 +185,8 @@ const struct milter_verdict *milter_chain_ask(struct milter_chain *chain,
 	assert(!chain->is_asking);
 	chain->is_asking = true;
 	chain->ask.kind = kind;
+	chain->deadline_ms =
+		clock_monotonic_ms() + chain->set->config.message_ms;
 	chain->at = 0;
 	return run(chain, MILTER_GOES_ON);
 }

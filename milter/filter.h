@@ -57,7 +57,9 @@ struct milter_set_config {
 	struct event_base *base;
 	const struct milter_filter_config *filters; /* in order; copied */
 	size_t count;
-	unsigned message_ms; /* all filters together, for one message's end */
+	/* All filters together, for one event; a message's content takes the
+	 * longest. PROGRESS, however often, wins no more than this. */
+	unsigned message_ms;
 	uint64_t body_limit; /* octets of a replaced body */
 	struct milter_connector connector;
 };

@@ -158,7 +158,7 @@ enum milter_answer milter_session_expire(struct milter_session *s,
 	if (s->ask == NULL)
 		begin(s, ask);
 	if (s->answer == MILTER_WAITS)
-		milter_session_fail(s, S("the message took too long"));
+		milter_session_fail(s, S("it took too long in all"));
 	s->ask = NULL;
 	return s->answer;
 }

@@ -69,8 +69,8 @@ const struct milter_verdict *milter_session_verdict(
 	const struct milter_session *s);
 /* Nobody waits for the answer any more. */
 void milter_session_cancel(struct milter_session *s);
-/* The time for this message is up: whether it was asked this already or not,
- * the filter has failed. */
+/* The time for this is up: whether it was asked already or not, the filter has
+ * failed. */
 enum milter_answer milter_session_expire(struct milter_session *s,
 					 const struct milter_ask *ask);
 /* The message is over; ABORT is said if the filter does not know. */

@@ -245,7 +245,8 @@ static void quarantine(struct milter_session *s,
 		return;
 	}
 	s->filter->stats.quarantined++;
-	milter_session_tell(s, MILTER_EVENT_QUARANTINE, reply->text, 0);
+	milter_session_tell(s, MILTER_EVENT_QUARANTINE,
+			    slice_head(reply->text, MILTER_REASON_OCTETS), 0);
 	edit(s, reply);
 }
 

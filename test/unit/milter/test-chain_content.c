@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { NR_CONTENT = MILTER_NR_HDR | MILTER_NR_EOH | MILTER_NR_BODY };
@@ -350,14 +351,14 @@ static void test_message_deadline(void **state)
 	struct fake *b = add_filter(w);
 	struct fake *c = add_filter(w);
 
-	w->message_ms = 20;
+	w->message_ms = 300;
 	w->configs[1].on_failure = MILTER_FAILURE_ACCEPT;
 	on(b, 'E', "p");
 	begin(w);
 	assert_string_equal(content(w, MESSAGE), LATER);
 	assert_string_equal(w->verdict.filter, "c");
-	assert_true(has_event(w, "failed b, end of message: 0 the message "
-				 "took too long"));
+	assert_true(has_event(w, "failed b, end of message: 0 it took too "
+				 "long in all"));
 	assert_null(strstr(c->told, "L "));
 	w->message_ms = 20000;
 	milter_chain_free(&w->chain);
@@ -380,6 +381,37 @@ static void test_watched_is_slow(void **state)
 	assert_true(has_event(w, "dry failed a"));
 	assert_non_null(strstr(b->told, "E\n"));
 	expect_unfiltered(w, "");
+}
+
+/* Not even before the content. */
+static void say_progress(int fd, short what, void *arg)
+{
+	static const char progress[] = "\0\0\0\1p";
+	const struct fake *f = arg;
+
+	(void)fd;
+	(void)what;
+	if (f->fd >= 0)
+		(void)send(f->fd, progress, 5, MSG_NOSIGNAL);
+}
+
+static void test_endless_progress(void **state)
+{
+	const struct timeval often = { .tv_usec = 10000 };
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+	struct event *timer =
+		event_new(w->base, -1, EV_PERSIST, say_progress, f);
+
+	w->message_ms = 200;
+	w->configs[0].command_ms = 100;
+	on(f, 'M', "");
+	open_chain(w);
+	assert_string_equal(connect_client(w), "go on");
+	(void)event_add(timer, &often);
+	assert_string_equal(mail_from(w, "<a@b>"), LATER);
+	assert_true(has_event(w, "it took too long in all"));
+	event_free(timer);
 }
 
 static void test_progress(void **state)
@@ -412,6 +444,7 @@ int main(void)
 		TEST(test_message_deadline),
 		TEST(test_watched_is_slow),
 		TEST(test_progress),
+		TEST(test_endless_progress),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
