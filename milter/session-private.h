@@ -70,6 +70,7 @@ struct milter_session {
 	/* Of the message. */
 	bool has_recipient; /* the filter knows of one */
 	bool is_left_out;
+	bool is_held; /* the filter asked for it */
 	struct milter_content content;
 	struct milter_edits *edits; /* or NULL: none yet */
 

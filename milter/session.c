@@ -68,6 +68,7 @@ static void begin_message(struct milter_session *s)
 {
 	s->has_recipient = false;
 	s->is_left_out = false;
+	s->is_held = false;
 	s->content = (struct milter_content){ 0 };
 	milter_edits_free(&s->edits);
 }

@@ -236,18 +236,24 @@ static void edit(struct milter_session *s, const struct milter_reply *reply)
 	keep(s, reply);
 }
 
+/* The first reason counts. One may come without being asked for: from a filter
+ * that does not answer the event that it says it at. */
 static void quarantine(struct milter_session *s,
 		       const struct milter_reply *reply)
 {
 	if (s->state != MILTER_IN_MESSAGE) {
-		milter_session_tell(s, MILTER_EVENT_IGNORED,
-				    S("a quarantine without a message"), 0);
-		return;
+		if (s->is_owed) /* else of one that has been broken off */
+			milter_session_tell(s, MILTER_EVENT_IGNORED,
+					    S("a quarantine without a message"),
+					    0);
+	} else if (!s->is_held) {
+		s->is_held = true;
+		s->filter->stats.quarantined++;
+		milter_session_tell(
+			s, MILTER_EVENT_QUARANTINE,
+			slice_head(reply->text, MILTER_REASON_OCTETS), 0);
+		edit(s, reply);
 	}
-	s->filter->stats.quarantined++;
-	milter_session_tell(s, MILTER_EVENT_QUARANTINE,
-			    slice_head(reply->text, MILTER_REASON_OCTETS), 0);
-	edit(s, reply);
 }
 
 /* --- replies -------------------------------------------------------------------- */

@@ -295,6 +295,7 @@ static void test_quarantine(void **state)
 		{ 'B', "q=why|a", "go on", true },
 		{ 'L', "q=why|r", REJECTED, false },
 		{ 'H', "q=why|c", "go on", false },
+		{ 'M', "q=why|q=other|c", "go on", true },
 	};
 	struct world *w = *state;
 
