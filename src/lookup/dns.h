@@ -28,7 +28,7 @@ enum dns_type {
 enum dns_result {
 	DNS_DATA,
 	DNS_NO_DATA, /* the name exists, but not with this type */
-	DNS_NO_NAME, /* RFC 8020: nor does anything below it */
+	DNS_NO_NAME, /* nor does anything below it: RFC 8020 */
 	DNS_FAILED,  /* nobody answered, or only with SERVFAIL and the like */
 	DNS_BOGUS,   /* it was to be validated and could not be */
 };

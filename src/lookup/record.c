@@ -59,7 +59,7 @@ bool record_mx(struct slice rdata, struct arena *arena,
 
 static bool is_ipv4_usable(const unsigned char *a)
 {
-	return a[0] != 0 && a[0] < 224; /* RFC 1122 3.2.1.3, RFC 5771 */
+	return a[0] != 0 && a[0] < 224; /* RFC 1122 3.2.1.3 */
 }
 
 static bool is_ipv6_usable(const struct in6_addr *a)

@@ -61,10 +61,21 @@ void route_add(struct route *r, struct slice name, uint16_t preference);
 /* Any order is as likely. */
 void route_shuffle(struct slice *items, size_t count);
 
+/* route_addresses.c: asks for the addresses of all hosts that are names. */
+void route_ask_addresses(struct route *r);
+/* All are known. Goes on to route_ask_tlsa(), or ends the route. */
+void route_on_addresses(struct route *r);
+
 /* route_tlsa.c: asks for the TLSA records of secure hosts; then
  * route_finish(). */
 void route_ask_tlsa(struct route *r);
 /* route.c: all is known. Ends the route. */
 void route_finish(struct route *r);
+/* Ends it without hosts. The problem becomes "about: what". */
+void route_fail(struct route *r, enum route_result result, struct slice about,
+		struct slice what);
+/* What to say of DNS_FAILED and DNS_BOGUS; in the route's arena. */
+struct slice route_failure_of(const struct route *r,
+			      const struct dns_answer *answer);
 
 #endif
