@@ -148,6 +148,11 @@ static void put_recipient_fields(struct writer *w, const struct dsn *d,
 		writer_put_clean(w, r->remote);
 		writer_put(w, crlf);
 	}
+	if (r->server.n > 0) {
+		writer_put(w, S("Remote-MTA: dns; "));
+		writer_put_clean(w, r->server);
+		writer_put(w, crlf);
+	}
 	put_diagnostic(w, r, arena);
 	if (r->last_attempt != 0)
 		put_date(w, S("Last-Attempt-Date: "), r->last_attempt);

@@ -24,6 +24,7 @@ struct dsn_recipient {
 	enum dsn_action action;
 	struct reply reply;   /* the last answer; code 0 when there was none */
 	struct slice remote;  /* who gave it, "dovecot (lmtp)"; may be empty */
+	struct slice server;  /* in its place: a host's name in the DNS */
 	struct slice reason;  /* our own words when reply.code is 0 */
 	int64_t last_attempt; /* wall-clock seconds */
 };

@@ -163,6 +163,13 @@ static void put_sentence(struct writer *w, enum dsn_action action, bool is_one)
 			     : S("these recipients:\r\n"));
 }
 
+static struct slice speaker(const struct dsn_recipient *r)
+{
+	if (r->server.n > 0)
+		return r->server;
+	return r->remote.n > 0 ? r->remote : S("The server");
+}
+
 static void put_recipient(struct writer *w, const struct dsn_recipient *r,
 			  struct arena *arena)
 {
@@ -181,8 +188,7 @@ static void put_recipient(struct writer *w, const struct dsn_recipient *r,
 		return;
 	writer_put(w, S("    "));
 	if (r->reply.code != 0) {
-		writer_put_clean(w,
-				 r->remote.n > 0 ? r->remote : S("The server"));
+		writer_put_clean(w, speaker(r));
 		writer_put(w, S(" said: "));
 	}
 	writer_put_folded(w, dsn_words_answer(r, arena), INDENT);

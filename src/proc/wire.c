@@ -70,6 +70,15 @@ struct target target_copy(struct target target, struct arena *arena)
 	return target;
 }
 
+struct outcome outcome_copy(const struct outcome *o, struct arena *arena)
+{
+	struct outcome copy = *o;
+
+	copy.text = arena_copy(arena, slice_head(o->text, WIRE_TEXT_OCTETS));
+	copy.server = arena_copy(arena, o->server);
+	return copy;
+}
+
 void wire_put_target(struct wire_writer *w, struct target v)
 {
 	wire_put_u32(w, (uint32_t)v.kind);
@@ -92,6 +101,8 @@ void wire_put_outcome(struct wire_writer *w, struct outcome v)
 	for (size_t i = 0; i < sizeof(v.status); i++)
 		put(w, &v.status[i], 1);
 	wire_put_slice(w, slice_head(v.text, WIRE_TEXT_OCTETS));
+	wire_put_slice(w, slice_head(v.server, WIRE_NAME_OCTETS));
+	wire_put_bool(w, v.is_dsn_taken_over);
 }
 
 void wire_put_recipients(struct wire_writer *w, struct recipients v)
@@ -237,8 +248,10 @@ struct outcome wire_get_outcome(struct wire_reader *r)
 	const char *status = get(r, sizeof(v.status));
 
 	v.text = wire_get_slice(r);
+	v.server = wire_get_slice(r);
+	v.is_dsn_taken_over = wire_get_bool(r);
 	if (kind > OUTCOME_CANCELLED || code > 599 ||
-	    v.text.n > WIRE_TEXT_OCTETS)
+	    v.text.n > WIRE_TEXT_OCTETS || v.server.n > WIRE_NAME_OCTETS)
 		r->failed = true;
 	if (r->failed || status == NULL)
 		return (struct outcome){ .kind = OUTCOME_DEFERRED };
@@ -251,7 +264,7 @@ struct outcome wire_get_outcome(struct wire_reader *r)
 struct recipients wire_get_recipients(struct wire_reader *r)
 {
 	/* a target, three lengths, notify, bool, an outcome */
-	size_t count = get_count(r, 13 + 3 * 4 + 4 + 1 + 15);
+	size_t count = get_count(r, 13 + 3 * 4 + 4 + 1 + 20);
 	struct recipient *items;
 
 	if (count == 0)

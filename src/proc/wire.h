@@ -15,6 +15,7 @@ enum {
 	WIRE_OCTETS = 8 << 20,   /* of one message, in all */
 	WIRE_LIST = 4096,        /* elements of a list */
 	WIRE_TEXT_OCTETS = 1024, /* of an outcome's text */
+	WIRE_NAME_OCTETS = 255,  /* of its server */
 };
 
 struct slices {
@@ -36,7 +37,9 @@ struct target {
 	/* TARGET_REMOTE: the hosts to go through, "a.example/b.example", in
 	 * place of the domain's MX; empty for those. */
 	struct slice via;
-	bool is_forwarded; /* TARGET_REMOTE: an alias led here */
+	/* TARGET_REMOTE: an alias led here, and the sender is not ours: it is
+	 * rewritten for the way out (mail/srs.h). */
+	bool is_forwarded;
 };
 
 struct targets {
@@ -62,7 +65,15 @@ struct outcome {
 	uint8_t status[3]; /* RFC 3463; class 0 = none */
 	struct slice
 		text; /* the peer's text or our reason, one or more lines */
+	/* Outside: whose reply that is, a host name; empty if nobody's. */
+	struct slice server;
+	/* DELIVERED outside: that server tells the sender what he wants to hear
+	 * (RFC 3461 5.2.1); else NOTIFY=SUCCESS asks us for "relayed". */
+	bool is_dsn_taken_over;
 };
+
+/* With its octets in arena, the text cut to WIRE_TEXT_OCTETS. */
+struct outcome outcome_copy(const struct outcome *o, struct arena *arena);
 
 /* A recipient on its way into the queue. */
 struct recipient {

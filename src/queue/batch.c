@@ -120,7 +120,8 @@ static bool are_paths(struct targets targets)
 {
 	for (size_t i = 0; i < targets.count; i++)
 		if (targets.items[i].address.n == 0 ||
-		    targets.items[i].address.n > ENQUEUE_PATH_OCTETS)
+		    targets.items[i].address.n > ENQUEUE_PATH_OCTETS ||
+		    targets.items[i].via.n > ENQUEUE_PATH_OCTETS)
 			return false;
 	return true;
 }

@@ -42,8 +42,9 @@ static bool is_path(struct slice s)
 static bool is_recipient(const struct recipient *r)
 {
 	return r->target.address.n > 0 && is_path(r->target.address) &&
-	       is_path(r->original) && is_path(r->orcpt_type) &&
-	       is_path(r->orcpt) && r->last.kind <= OUTCOME_CANCELLED &&
+	       is_path(r->target.via) && is_path(r->original) &&
+	       is_path(r->orcpt_type) && is_path(r->orcpt) &&
+	       r->last.kind <= OUTCOME_CANCELLED &&
 	       r->last.text.n <= WIRE_TEXT_OCTETS;
 }
 

@@ -39,9 +39,7 @@ static void copy(struct op *op, struct slice *s)
 
 void op_copy_outcome(struct op *op, const struct outcome *o)
 {
-	op->outcome = *o;
-	op->outcome.text =
-		arena_copy(op->arena, slice_head(o->text, WIRE_TEXT_OCTETS));
+	op->outcome = outcome_copy(o, op->arena);
 }
 
 void op_copy_targets(struct op *op, struct targets targets)
@@ -49,10 +47,8 @@ void op_copy_targets(struct op *op, struct targets targets)
 	struct target *items =
 		arena_array(op->arena, targets.count + 1, sizeof(*items));
 
-	for (size_t i = 0; i < targets.count; i++) {
-		items[i] = targets.items[i];
-		copy(op, &items[i].address);
-	}
+	for (size_t i = 0; i < targets.count; i++)
+		items[i] = target_copy(targets.items[i], op->arena);
 	op->resolved.targets = (struct targets){ items, targets.count };
 }
 
@@ -71,11 +67,11 @@ void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
 	copy(op, &to->hold);
 	for (size_t i = 0; i < count; i++) {
 		items[i] = m->recipients.items[i];
-		copy(op, &items[i].target.address);
+		items[i].target = target_copy(items[i].target, op->arena);
 		copy(op, &items[i].orcpt_type);
 		copy(op, &items[i].orcpt);
 		copy(op, &items[i].original);
-		copy(op, &items[i].last.text);
+		items[i].last = outcome_copy(&items[i].last, op->arena);
 	}
 	to->recipients = (struct recipients){ items, count };
 	op->enqueue.request.m = to;

@@ -146,6 +146,8 @@ int report_add(struct turn *t, const struct store_entry *e,
 			recipient.reason = o->text;
 		else if (to->target.kind == TARGET_MAILBOX)
 			recipient.remote = S("dovecot (lmtp)");
+		else if (slice_equal(recipient.address, to->target.address))
+			recipient.server = o->server;
 		break;
 	case TARGET_COMMAND: /* what it says is the operator's to know */
 		recipient.reply.code = 0;

@@ -72,13 +72,25 @@ static int cancel(struct turn *t, const struct store_entry *e)
 	return store_postpone(t->store, e->recipient.row, t->now + CANCELLED_S);
 }
 
+/* RFC 3461 5.2: what the next server has agreed to tell is not told twice; what
+ * it has not, ends here. */
+static int deliver(struct turn *t, const struct store_entry *e,
+		   const struct outcome *outcome)
+{
+	note(t, e, "delivered from the queue", outcome);
+	if (e->recipient.target.kind != TARGET_REMOTE)
+		return finish(t, e, DSN_DELIVERED, outcome);
+	if (outcome->is_dsn_taken_over)
+		return remove_entry(t, e);
+	return finish(t, e, DSN_RELAYED, outcome);
+}
+
 int verdict_apply(struct turn *t, const struct store_entry *e,
 		  const struct outcome *outcome)
 {
 	switch (outcome->kind) {
 	case OUTCOME_DELIVERED:
-		note(t, e, "delivered from the queue", outcome);
-		return finish(t, e, DSN_DELIVERED, outcome);
+		return deliver(t, e, outcome);
 	case OUTCOME_REFUSED:
 		return fail(t, e, outcome, false);
 	case OUTCOME_DEFERRED:

@@ -309,9 +309,7 @@ static void end_target(struct handover *h, struct handover_target *t,
 		       const struct outcome *outcome)
 {
 	t->is_open = false;
-	t->outcome = *outcome;
-	t->outcome.text = arena_copy(
-		h->arena, slice_head(outcome->text, WIRE_TEXT_OCTETS));
+	t->outcome = outcome_copy(outcome, h->arena);
 	h->open_count--;
 }
 

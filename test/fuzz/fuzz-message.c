@@ -59,6 +59,8 @@ static void check_outcome(struct outcome v)
 	assert(v.kind <= OUTCOME_CANCELLED && v.code <= 599);
 	assert(v.text.n <= WIRE_TEXT_OCTETS);
 	check_slice(v.text);
+	assert(v.server.n <= WIRE_NAME_OCTETS);
+	check_slice(v.server);
 }
 static void check_recipients(struct recipients v)
 {

@@ -40,8 +40,10 @@ def target(v=(0, b"")):
 
 
 def outcome(v=(0, 0, b"\0\0\0", b"")):
-    kind, code, status, words = v
-    return u32(kind) + u32(code) + status + text(words)
+    """(kind, code, status, text[, server[, is_dsn_taken_over]])"""
+    kind, code, status, words, *more = v
+    return u32(kind) + u32(code) + status + text(words) + \
+        text(*more[:1]) + boolean(*more[1:])
 
 
 def recipient(v):
@@ -162,6 +164,9 @@ SEEDS = {
                  (2, b"a@y.org", b"h1/h2", True)]),
     "fuzz-message.in/deliver_result": message(
         "deliver_result", id=7, index=1, outcome=NO),
+    "fuzz-message.in/attempt_result": message(
+        "attempt_result", id=7,
+        outcome=(0, 250, b"\2\0\0", b"OK", b"mx.x.org", True)),
     "fuzz-message.in/enqueue": message(
         "enqueue", id=7, trace=b"t.1", reverse_path=b"s@x.org",
         content_octets=1000, recipients=THREE),

@@ -157,7 +157,9 @@ static void test_asked_and_answered(void **state)
 	answer(w, 99, (struct outcome){ .kind = OUTCOME_DELIVERED });
 	assert_int_equal(w->seen[0].ends + w->seen[1].ends, 0);
 	answer(w, w->asked[1],
-	       (struct outcome){ OUTCOME_REFUSED, 0, { 5, 3, 0 }, S("no") });
+	       (struct outcome){ .kind = OUTCOME_REFUSED,
+				 .status = { 5, 3, 0 },
+				 .text = S("no") });
 	assert_int_equal(w->seen[0].ends, 0);
 	assert_int_equal(w->seen[1].ends, 1);
 	assert_int_equal(w->seen[1].kind, OUTCOME_REFUSED);

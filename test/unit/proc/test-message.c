@@ -19,7 +19,12 @@ static const struct recipient two_recipients[] = {
 	  .original = SLICE("x@b.example"),
 	  .notify = 5,
 	  .is_in_delivery = true,
-	  .last = { OUTCOME_DEFERRED, 450, { 4, 2, 0 }, SLICE("wait") } },
+	  .last = { OUTCOME_DEFERRED,
+		    450,
+		    { 4, 2, 0 },
+		    SLICE("wait"),
+		    SLICE("mx.example"),
+		    true } },
 	{ .target = { .kind = TARGET_MAILBOX,
 		      .address = SLICE("b@b.example") } },
 };
@@ -70,9 +75,9 @@ static struct targets some_targets(void)
 }
 static struct outcome some_outcome(void)
 {
-	return (struct outcome){
-		OUTCOME_CANCELLED, 599, { 5, 1, 99 }, SLICE("no\nsuch user")
-	};
+	return (struct outcome){ OUTCOME_CANCELLED,   599,
+				 { 5, 1, 99 },        SLICE("no\nsuch user"),
+				 SLICE("mx.example"), true };
 }
 static struct recipients some_recipients(void)
 {
@@ -127,6 +132,8 @@ static void same_outcome(struct outcome a, struct outcome b)
 	assert_int_equal(a.code, b.code);
 	assert_memory_equal(a.status, b.status, sizeof(a.status));
 	same_slice(a.text, b.text);
+	same_slice(a.server, b.server);
+	same_bool(a.is_dsn_taken_over, b.is_dsn_taken_over);
 }
 static void same_recipients(struct recipients a, struct recipients b)
 {

@@ -119,6 +119,8 @@ static void record_attempt(struct sent *s, const struct msg_attempt *m, int fd)
 
 	s->id = m->id;
 	s->address = text_of(m->target.address);
+	s->via = text_of(m->target.via);
+	s->from = text_of(m->reverse_path);
 	s->kind = m->target.kind;
 	s->content_octets = m->content_octets;
 	s->content = mem_new(m->content_octets + 1);
@@ -185,6 +187,8 @@ void fixture_clear(struct fixture *f)
 {
 	for (size_t i = 0; i < f->sent_count; i++) {
 		mem_free(&f->sent[i].address);
+		mem_free(&f->sent[i].via);
+		mem_free(&f->sent[i].from);
 		mem_free(&f->sent[i].hold);
 		mem_free(&f->sent[i].content);
 		fd_close(&f->sent[i].fd);

@@ -18,6 +18,8 @@ struct sent {
 	bool has_room;
 	char *address;
 	enum target_kind kind; /* of ATTEMPT and QUEUE_ENTRY */
+	char *via;             /* of ATTEMPT */
+	char *from;            /* of ATTEMPT: the reverse path */
 	char *hold;            /* of QUEUE_ENTRY */
 	char *content;         /* of ATTEMPT; NUL-terminated */
 	size_t content_octets;

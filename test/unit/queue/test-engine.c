@@ -409,6 +409,54 @@ static void test_a_report_hides_commands(void **state)
 	assert_null(strstr(report, "ommand"));
 }
 
+static void send_outside(struct fixture *f, struct outcome outcome)
+{
+	struct message result = { .type = MESSAGE_ATTEMPT_RESULT, .fd = -1 };
+	struct recipient r;
+	struct message m = fixture_enqueue(&r, "bob@other.example");
+
+	fixture_clear(f);
+	r.target.kind = TARGET_REMOTE;
+	r.target.via = S("a.example/b.example");
+	r.notify = DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE;
+	fixture_send(f, &m, "Subject: x\r\n\r\nhello\r\n", 21);
+	fixture_run(f);
+	assert_string_equal(must_find(f, MESSAGE_ATTEMPT, 0)->via,
+			    "a.example/b.example");
+	result.attempt_result = (struct msg_attempt_result){
+		.id = must_find(f, MESSAGE_ATTEMPT, 0)->id,
+		.outcome = outcome,
+	};
+	engine_on_message(f->engine, fixture_deliver(), &result);
+	fixture_run(f);
+}
+
+/* RFC 3461 5.2: who takes the duty to report over has it alone. */
+static void test_what_another_server_has_taken(void **state)
+{
+	static const struct outcome taken = {
+		.code = 250,
+		.status = { 2, 0, 0 },
+		.text = SLICE("ok"),
+		.server = SLICE("mx.other.example"),
+		.is_dsn_taken_over = true,
+	};
+	struct outcome relayed = taken;
+	struct fixture *f = *state;
+	const char *report;
+
+	send_outside(f, taken);
+	assert_int_equal(fixture_total(f), 0);
+	assert_int_equal(fixture_count(f, MESSAGE_RESOLVE), 0);
+	relayed.is_dsn_taken_over = false;
+	send_outside(f, relayed);
+	fixture_resolved(f, must_find(f, MESSAGE_RESOLVE, 0)->id,
+			 RESOLVE_TARGETS, "alice@example.com");
+	report = must_find(f, MESSAGE_ATTEMPT, 1)->content;
+	assert_non_null(strstr(report, "Action: relayed"));
+	assert_non_null(strstr(report, "Remote-MTA: dns; mx.other.example"));
+}
+
 static void test_a_big_original_is_cut_to_its_header(void **state)
 {
 	struct fixture *f = *state;
@@ -681,6 +729,7 @@ int main(void)
 		TEST(test_fates),
 		TEST(test_a_report_reaches_the_sender_and_hides_the_target),
 		TEST(test_a_report_hides_commands),
+		TEST(test_what_another_server_has_taken),
 		TEST(test_a_big_original_is_cut_to_its_header),
 		TEST(test_what_cannot_be_delivered_in_time_is_reported),
 		TEST(test_reports_that_wait),

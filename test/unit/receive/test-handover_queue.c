@@ -38,27 +38,42 @@ static void test_status_of_refusals(void **state)
 		const char *text;
 	} rows[] = {
 		{ "as it came",
-		  { OUTCOME_REFUSED, 552, { 5, 2, 2 }, SLICE("Over quota") },
+		  { .kind = OUTCOME_REFUSED,
+		    .code = 552,
+		    .status = { 5, 2, 2 },
+		    .text = SLICE("Over quota") },
 		  552,
 		  { 5, 2, 2 },
 		  "Over quota" },
 		{ "no enhanced code",
-		  { OUTCOME_REFUSED, 554, { 0, 0, 0 }, SLICE("No") },
+		  { .kind = OUTCOME_REFUSED,
+		    .code = 554,
+		    .status = { 0, 0, 0 },
+		    .text = SLICE("No") },
 		  554,
 		  { 5, 0, 0 },
 		  "No" },
 		{ "an enhanced code of another class",
-		  { OUTCOME_REFUSED, 554, { 4, 2, 2 }, SLICE("No") },
+		  { .kind = OUTCOME_REFUSED,
+		    .code = 554,
+		    .status = { 4, 2, 2 },
+		    .text = SLICE("No") },
 		  554,
 		  { 5, 0, 0 },
 		  "No" },
 		{ "no text",
-		  { OUTCOME_REFUSED, 550, { 5, 1, 1 }, SLICE("") },
+		  { .kind = OUTCOME_REFUSED,
+		    .code = 550,
+		    .status = { 5, 1, 1 },
+		    .text = SLICE("") },
 		  550,
 		  { 5, 1, 1 },
 		  "Refused by the mailbox server" },
 		{ "a code that is none",
-		  { OUTCOME_REFUSED, 599, { 5, 1, 1 }, SLICE("No") },
+		  { .kind = OUTCOME_REFUSED,
+		    .code = 599,
+		    .status = { 5, 1, 1 },
+		    .text = SLICE("No") },
 		  550,
 		  { 5, 1, 1 },
 		  "No" },
@@ -84,7 +99,9 @@ static void test_refusal_of_a_command(void **state)
 	static const struct target command = { .kind = TARGET_COMMAND,
 					       .address = SLICE("a@d") };
 	static const struct outcome refused = {
-		OUTCOME_REFUSED, 0, { 5, 3, 0 }, SLICE("/bin/false: status 1")
+		.kind = OUTCOME_REFUSED,
+		.status = { 5, 3, 0 },
+		.text = SLICE("/bin/false: status 1")
 	};
 	const struct handover_recipient recipient = {
 		.original = S("a@d"), .targets = { &command, 1 }
