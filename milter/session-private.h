@@ -73,6 +73,7 @@ struct milter_session {
 	bool is_held; /* the filter asked for it */
 	struct milter_content content;
 	struct milter_edits *edits; /* or NULL: none yet */
+	unsigned ignored_count;     /* of edits */
 
 	struct milter_verdict verdict;
 	char *verdict_text;

@@ -69,6 +69,7 @@ static void begin_message(struct milter_session *s)
 	s->has_recipient = false;
 	s->is_left_out = false;
 	s->is_held = false;
+	s->ignored_count = 0;
 	s->content = (struct milter_content){ 0 };
 	milter_edits_free(&s->edits);
 }

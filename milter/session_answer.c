@@ -195,6 +195,8 @@ static void keep(struct milter_session *s, const struct milter_reply *reply)
 		break;
 	case MILTER_EDIT_IGNORED:
 		milter_session_tell(s, MILTER_EVENT_IGNORED, problem, 0);
+		if (++s->ignored_count > MILTER_EDIT_COUNT)
+			milter_session_fail(s, S("it wants too much changed"));
 		break;
 	case MILTER_EDIT_TOO_MANY:
 		milter_session_fail(s, S("it wants too much changed"));
