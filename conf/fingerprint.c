@@ -1,6 +1,7 @@
 /* tree_fingerprint() of tree.h. */
 #include "base/mem.h"
 #include "conf/tree.h"
+#include "conf/trust_anchor.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -100,10 +101,13 @@ uint64_t tree_fingerprint(const char *dir)
 	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
 }
 
-uint64_t tree_system_fingerprint(const char *aliases)
+uint64_t tree_system_fingerprint(const struct conf *conf)
 {
-	const uint64_t parts[] = { hash_file(AT_FDCWD, aliases),
-				   hash_file(AT_FDCWD, "/etc/mailname") };
+	const uint64_t parts[] = { hash_file(AT_FDCWD, conf->system_aliases),
+				   hash_file(AT_FDCWD, "/etc/mailname"),
+				   hash_file(AT_FDCWD, "/etc/resolv.conf"),
+				   hash_file(AT_FDCWD,
+					     trust_anchor_path(conf)) };
 
 	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
 }

@@ -237,7 +237,7 @@ static void load_system_aliases(struct loader *l)
 	struct slice text;
 	int r;
 
-	tree->system_print = tree_system_fingerprint(path);
+	tree->system_print = tree_system_fingerprint(tree->conf);
 	if (path[0] == '\0')
 		return;
 	r = file_read(AT_FDCWD, path, ALIASES_OCTETS, &text, NULL);

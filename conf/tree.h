@@ -52,7 +52,8 @@ void tree_free(struct tree **tree);
  * link targets, inode, size, change time. Cheap enough for every two seconds.
  */
 uint64_t tree_fingerprint(const char *dir);
-/* The same for what lies outside: the file aliases and /etc/mailname. */
-uint64_t tree_system_fingerprint(const char *aliases);
+/* The same for what lies outside: the system's aliases, its names, its
+ * resolvers, the trust anchor. */
+uint64_t tree_system_fingerprint(const struct conf *conf);
 
 #endif

@@ -24,11 +24,17 @@ static bool has_record(struct slice text)
 	return false;
 }
 
+const char *trust_anchor_path(const struct conf *conf)
+{
+	return conf->trust_anchor[0] == '\0' ? default_path
+					     : conf->trust_anchor;
+}
+
 struct slice trust_anchor_read(const struct conf *conf, struct arena *arena,
 			       struct conf_errors *errors)
 {
 	bool is_default = conf->trust_anchor[0] == '\0';
-	const char *path = is_default ? default_path : conf->trust_anchor;
+	const char *path = trust_anchor_path(conf);
 	struct slice text, copy;
 	int r = file_read(AT_FDCWD, path, TRUST_ANCHOR_OCTETS, &text, NULL);
 

@@ -6,6 +6,9 @@
 
 enum { TRUST_ANCHOR_OCTETS = 64 << 10 };
 
+/* Its path; lives as long as conf. */
+const char *trust_anchor_path(const struct conf *conf);
+
 /*
  * The file's text, in arena: DS or DNSKEY records, one a line. When the setting
  * is empty and the default's file is not there, a warning and empty text; other

@@ -293,7 +293,7 @@ static uint64_t look(const struct parent *p, const struct tree *tree)
 	uint64_t print = tree_fingerprint(p->options->dir);
 
 	if (tree != NULL)
-		print ^= tree_system_fingerprint(tree->conf->system_aliases);
+		print ^= tree_system_fingerprint(tree->conf);
 	return print;
 }
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from culver import Culver
+from culver import Culver, wait_for
 from dns import Dns
 
 SHA256 = "ab" * 32
@@ -272,3 +272,36 @@ def test_a_new_resolver_is_used_after_a_reload(dns):
             f'{key} = "{value}"\n' for key, value in dns.settings().items()))
         culver.ctl("reload")
         assert route(culver, "one.example")["secure"] is True
+
+
+def test_a_new_trust_anchor_is_noticed(dns):
+    """Keys that are not those of the root: nothing is validated."""
+    with Culver(start=False, **dns.settings()) as culver:
+        culver.settings["trust_anchor"] = culver.conf + "/anchor"
+        culver.write("anchor", ". IN DS 12345 13 2 " + "ab" * 32 + "\n")
+        culver.start()
+        assert route(culver, "one.example")["secure"] is False
+        culver.write("anchor", (dns.directory / "anchor").read_text())
+        wait_for(lambda: route(culver, "one.example")["secure"], 20,
+                 "that the new anchor is used")
+
+
+@pytest.mark.parametrize("text, problem", [
+    (None, "cannot be read"), ("nothing\n", "has no DS or DNSKEY record")])
+def test_a_trust_anchor_that_is_none(text, problem):
+    with Culver(start=False) as culver:
+        culver.settings["trust_anchor"] = culver.conf + "/anchor"
+        if text is not None:
+            culver.write("anchor", text)
+        done = culver.ctl("check-config", check=False)
+        assert done.returncode == 1 and problem in done.stderr
+
+
+@pytest.mark.parametrize("resolver, good", [
+    ("127.0.0.1", True), ("::1", True), ("::1@53,127.0.0.1@5353", True),
+    ("localhost", False), ("127.0.0.1:53", False), ("127.0.0.1@", False),
+    ("127.0.0.1@65536", False), ("@53", False)])
+def test_the_setting_resolver(resolver, good):
+    with Culver(resolver=resolver, start=False) as culver:
+        done = culver.ctl("check-config", check=False)
+        assert (done.returncode == 0) == good, done.stdout
