@@ -7,6 +7,7 @@
 #ifndef DELIVER_SMTP_DIALOG_H
 #define DELIVER_SMTP_DIALOG_H
 
+#include "deliver/smtp_end.h"
 #include "deliver/smtp_features.h"
 #include "deliver/smtp_message.h"
 
@@ -22,21 +23,6 @@ enum smtp_state {
 	SMTP_RESETTING,   /* the same, but only RSET's is still to come */
 	SMTP_QUITTING,    /* QUIT is out */
 	SMTP_ENDED,       /* hang up: nothing more goes out or in */
-};
-
-/* Why it is SMTP_ENDED. */
-enum smtp_end {
-	SMTP_END_QUIT,           /* we said so */
-	SMTP_END_NO_CONNECTION,  /* there was none to begin with */
-	SMTP_END_UNWILLING,      /* 4xx or 5xx as greeting or to EHLO */
-	SMTP_END_TLS_MISSING,    /* wanted, and not offered or refused */
-	SMTP_END_TLS_FAILED,     /* the handshake broke */
-	SMTP_END_TLS_UNVERIFIED, /* done, but with somebody else */
-	SMTP_END_TOLD,           /* 421 later than that */
-	SMTP_END_LOST,           /* the server hung up */
-	SMTP_END_TIMEOUT,
-	SMTP_END_NONSENSE, /* replies that are none, or to no question */
-	SMTP_END_CONTENT,  /* our own fault: it cannot be read */
 };
 
 enum smtp_tls {
@@ -71,7 +57,7 @@ void smtp_dialog_secure(struct smtp_dialog *dialog);
  */
 void smtp_dialog_begin(struct smtp_dialog *dialog,
 		       const struct smtp_message *message);
-/* Every recipient has its result. */
+/* Every recipient has its result; or nothing was begun yet. */
 bool smtp_dialog_is_over(const struct smtp_dialog *dialog);
 /* index: into the message's recipients. Valid until the next begin. */
 const struct smtp_result *smtp_dialog_result(const struct smtp_dialog *dialog,
@@ -107,6 +93,7 @@ void smtp_dialog_content_sent(struct smtp_dialog *dialog);
 /* What the server owes us, each with a time of its own (RFC 5321 4.5.3.2). */
 enum smtp_wait {
 	SMTP_WAIT_NOTHING, /* or it is our turn */
+	SMTP_WAIT_CONNECT, /* never the dialog's */
 	SMTP_WAIT_GREETING,
 	SMTP_WAIT_HELLO,
 	SMTP_WAIT_TLS, /* STARTTLS and the handshake */

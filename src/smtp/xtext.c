@@ -1,5 +1,8 @@
 #include "smtp/xtext.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static bool is_upper_hex(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
@@ -113,4 +116,36 @@ bool xtext_decode_utf8(struct slice in, struct arena *arena,
 		return false;
 	*ret_text = text;
 	return true;
+}
+
+/* The character at the start of *in, which is UTF-8; *in moves on. */
+static uint32_t take_character(struct slice *in)
+{
+	unsigned char first = (unsigned char)in->p[0];
+	size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	uint32_t c = n == 1 ? first : first & (0x7fu >> n);
+
+	for (size_t i = 1; i < n && i < in->n; i++)
+		c = c << 6 | ((unsigned char)in->p[i] & 0x3f);
+	*in = slice_tail(*in, n);
+	return c;
+}
+
+struct slice xtext_encode_utf8(struct slice text, struct arena *arena)
+{
+	enum { CHARACTER_OCTETS = 11 }; /* "\x{1FFFFF}" and a NUL */
+	const size_t room = CHARACTER_OCTETS * text.n + 1;
+	char *out = arena_alloc(arena, room);
+	size_t n = 0;
+
+	while (text.n > 0) {
+		uint32_t c = take_character(&text);
+
+		if (c > ' ' && c < 127 && c != '+' && c != '=' && c != '\\')
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, room - n,
+					      "\\x{%02" PRIX32 "}", c);
+	}
+	return (struct slice){ .p = out, .n = n };
 }

@@ -16,5 +16,7 @@ struct slice xtext_encode(struct slice text, struct arena *arena);
  * also the "+HH" that some write in spite of it. */
 bool xtext_decode_utf8(struct slice in, struct arena *arena,
 		       struct slice *ret_text);
+/* utf-8-addr-xtext, for servers with SMTPUTF8 and without. text is UTF-8. */
+struct slice xtext_encode_utf8(struct slice text, struct arena *arena);
 
 #endif

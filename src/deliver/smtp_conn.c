@@ -1,0 +1,504 @@
+#include "deliver/smtp_conn.h"
+
+#include "base/mem.h"
+#include "deliver/smtp_pump.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { WHO_OCTETS = 1 << 20, WHY_OCTETS = 512 };
+
+struct smtp_conn {
+	struct event_base *base;
+	int fd;                     /* while connecting; then -1 */
+	struct event *on_connected; /* the same */
+	struct event *on_timeout, *on_turn;
+	struct stream *stream; /* from then on */
+	struct smtp_dialog *dialog;
+
+	enum smtp_security security;
+	struct tls_client *tls;
+	struct tls_client_request who; /* in arena */
+	struct arena *arena;
+	bool is_tls_begun;
+
+	struct smtp_message message;
+	bool has_message;   /* on_done is still to be called */
+	bool is_told_idle;  /* so that it may begin */
+	bool is_told_ended; /* nothing more is told */
+	struct smtp_pump pump;
+	bool is_pumping;
+
+	unsigned patience_ms;
+	enum smtp_wait waits_for; /* what the timer runs for */
+	uint64_t progress, progress_then;
+	size_t unsent_then;
+
+	const struct smtp_conn_calls *calls;
+	void *arg;
+};
+
+static void run(struct smtp_conn *c);
+
+static void take_a_turn(struct smtp_conn *c)
+{
+	event_active(c->on_turn, EV_TIMEOUT, 1);
+}
+
+/* --- sending ------------------------------------------------------------------- */
+
+static void send_commands(struct smtp_conn *c)
+{
+	struct slice commands = smtp_dialog_output(c->dialog);
+
+	while (commands.n > 0) {
+		stream_send(c->stream, commands);
+		commands = smtp_dialog_output(c->dialog);
+	}
+}
+
+/* A piece each time the last is out. */
+static void send_content(struct smtp_conn *c)
+{
+	enum smtp_content content = smtp_dialog_content(c->dialog);
+	struct slice piece;
+
+	if (content == SMTP_CONTENT_NONE) {
+		c->is_pumping = false;
+		return;
+	}
+	if (!c->is_pumping)
+		smtp_pump_start(&c->pump, &c->message, content);
+	else if (!stream_is_flushed(c->stream))
+		return;
+	c->is_pumping = true;
+	if (c->pump.is_dry) {
+		smtp_dialog_content_sent(c->dialog);
+		c->is_pumping = false;
+	} else if (smtp_pump_next(&c->pump, &piece)) {
+		stream_send(c->stream, piece);
+	} else {
+		smtp_dialog_close(c->dialog, SMTP_END_CONTENT,
+				  "the content cannot be read");
+	}
+}
+
+static void begin_tls(struct smtp_conn *c)
+{
+	if (c->is_tls_begun || smtp_dialog_state(c->dialog) != SMTP_HANDSHAKE)
+		return;
+	c->is_tls_begun = true;
+	stream_start_tls_client(c->stream, c->tls, &c->who);
+}
+
+/* --- time ---------------------------------------------------------------------- */
+
+static enum smtp_wait wait_of(const struct smtp_conn *c)
+{
+	return c->stream == NULL ? SMTP_WAIT_CONNECT
+				 : smtp_dialog_wait(c->dialog);
+}
+
+static unsigned patience_ms(const struct smtp_conn *c, enum smtp_wait wait)
+{
+	static const unsigned times_ms[] = {
+		[SMTP_WAIT_NOTHING] = 0,
+		[SMTP_WAIT_CONNECT] = SMTP_CONNECT_MS,
+		[SMTP_WAIT_GREETING] = SMTP_GREETING_MS,
+		[SMTP_WAIT_HELLO] = SMTP_GREETING_MS,
+		[SMTP_WAIT_TLS] = SMTP_TLS_MS,
+		[SMTP_WAIT_MAIL] = SMTP_MAIL_MS,
+		[SMTP_WAIT_RCPT] = SMTP_RCPT_MS,
+		[SMTP_WAIT_DATA] = SMTP_DATA_MS,
+		[SMTP_WAIT_BLOCK] = SMTP_BLOCK_MS,
+		[SMTP_WAIT_FINAL] = SMTP_FINAL_MS,
+		[SMTP_WAIT_RESET] = SMTP_RESET_MS,
+		[SMTP_WAIT_QUIT] = SMTP_QUIT_MS,
+	};
+
+	return c->patience_ms > 0 ? c->patience_ms : times_ms[wait];
+}
+
+static void start_timer(struct smtp_conn *c)
+{
+	unsigned ms = patience_ms(c, c->waits_for);
+	const struct timeval tv = { .tv_sec = ms / 1000,
+				    .tv_usec = ms % 1000 * 1000 };
+
+	c->unsent_then = c->stream != NULL ? stream_unsent(c->stream) : 0;
+	(void)event_add(c->on_timeout, &tv);
+}
+
+/* The timer runs from the last step, however many octets come: a server that
+ * sends one at a time is not waited for. */
+static void watch_time(struct smtp_conn *c)
+{
+	enum smtp_wait wait = wait_of(c);
+	uint64_t progress = c->progress + smtp_dialog_replies(c->dialog);
+
+	if (wait == SMTP_WAIT_NOTHING)
+		(void)event_del(c->on_timeout);
+	if (wait == c->waits_for && progress == c->progress_then)
+		return;
+	c->waits_for = wait;
+	c->progress_then = progress;
+	if (wait != SMTP_WAIT_NOTHING)
+		start_timer(c);
+}
+
+static void give_up(struct smtp_conn *c)
+{
+	switch (c->waits_for) {
+	case SMTP_WAIT_CONNECT:
+		smtp_dialog_close(c->dialog, SMTP_END_NO_CONNECTION,
+				  "no connection in time");
+		break;
+	case SMTP_WAIT_QUIT:
+		smtp_dialog_close(c->dialog, SMTP_END_QUIT, "we said QUIT");
+		break;
+	case SMTP_WAIT_BLOCK:
+		smtp_dialog_close(c->dialog, SMTP_END_TIMEOUT,
+				  "the server takes no more of the content");
+		break;
+	case SMTP_WAIT_NOTHING:
+	case SMTP_WAIT_GREETING:
+	case SMTP_WAIT_HELLO:
+	case SMTP_WAIT_TLS:
+	case SMTP_WAIT_MAIL:
+	case SMTP_WAIT_RCPT:
+	case SMTP_WAIT_DATA:
+	case SMTP_WAIT_FINAL:
+	case SMTP_WAIT_RESET:
+		smtp_dialog_close(c->dialog, SMTP_END_TIMEOUT,
+				  "no answer in time");
+		break;
+	}
+}
+
+static void on_timeout(int fd, short what, void *arg)
+{
+	struct smtp_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->waits_for == SMTP_WAIT_BLOCK &&
+	    stream_unsent(c->stream) < c->unsent_then)
+		start_timer(c);
+	else
+		give_up(c);
+	run(c);
+}
+
+/* --- telling ------------------------------------------------------------------- */
+
+static bool is_ready(const struct smtp_conn *c)
+{
+	return smtp_dialog_state(c->dialog) == SMTP_IDLE && !c->has_message;
+}
+
+/* One thing a turn, and last: it may free the connection. */
+static void tell(struct smtp_conn *c)
+{
+	if (c->is_told_ended)
+		return;
+	if (c->has_message && smtp_dialog_is_over(c->dialog)) {
+		c->has_message = false;
+		take_a_turn(c);
+		c->calls->on_done(c->arg);
+	} else if (smtp_dialog_state(c->dialog) == SMTP_ENDED) {
+		c->is_told_ended = true;
+		(void)event_del(c->on_timeout);
+		c->calls->on_ended(smtp_dialog_end(c->dialog), c->arg);
+	} else if (is_ready(c) && !c->is_told_idle) {
+		c->is_told_idle = true;
+		c->calls->on_idle(c->arg);
+	}
+}
+
+/* Every event ends up here. */
+static void run(struct smtp_conn *c)
+{
+	if (is_ready(c) && smtp_dialog_is_used_up(c->dialog))
+		smtp_dialog_quit(c->dialog);
+	if (c->stream != NULL) {
+		begin_tls(c);
+		send_commands(c);
+		send_content(c);
+	}
+	watch_time(c);
+	tell(c);
+}
+
+static void on_turn(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run(arg);
+}
+
+/* --- the stream ---------------------------------------------------------------- */
+
+static void on_input(void *arg)
+{
+	struct smtp_conn *c = arg;
+	struct evbuffer *input = stream_input(c->stream);
+	size_t n = evbuffer_get_length(input);
+	const struct slice in = { (char *)evbuffer_pullup(input, -1), n };
+
+	smtp_dialog_feed(c->dialog, in);
+	(void)evbuffer_drain(input, n);
+	run(c);
+}
+
+static void on_flushed(void *arg)
+{
+	struct smtp_conn *c = arg;
+
+	c->progress++;
+	run(c);
+}
+
+/* why: a literal, or OpenSSL's. */
+static void close_because(struct smtp_conn *c, enum smtp_end end,
+			  const char *what, const char *why)
+{
+	char text[WHY_OCTETS];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", what,
+		       *why != '\0' ? ": " : "", why);
+	smtp_dialog_close(c->dialog, end, text);
+}
+
+static bool is_good_enough(const struct smtp_conn *c,
+			   const struct stream_tls_peer *peer)
+{
+	switch (c->security) {
+	case SMTP_PLAIN:
+	case SMTP_OPPORTUNISTIC:
+	case SMTP_ENCRYPTED:
+		return true;
+	case SMTP_VERIFIED:
+		return peer->is_verified_pkix;
+	case SMTP_DANE:
+		return peer->is_verified_dane;
+	}
+	return false;
+}
+
+static void on_tls(void *arg)
+{
+	struct smtp_conn *c = arg;
+	struct stream_tls_peer peer;
+
+	stream_tls_peer(c->stream, &peer);
+	if (is_good_enough(c, &peer))
+		smtp_dialog_secure(c->dialog);
+	else
+		close_because(c, SMTP_END_TLS_UNVERIFIED,
+			      "the certificate is not good enough",
+			      peer.problem);
+	run(c);
+}
+
+static void on_end(enum stream_end end, void *arg)
+{
+	struct smtp_conn *c = arg;
+	const char *why = end == STREAM_FAILED ? stream_error(c->stream) : "";
+
+	if (smtp_dialog_state(c->dialog) == SMTP_QUITTING)
+		smtp_dialog_close(c->dialog, SMTP_END_QUIT, "we said QUIT");
+	else if (smtp_dialog_state(c->dialog) == SMTP_HANDSHAKE)
+		close_because(c, SMTP_END_TLS_FAILED,
+			      "the TLS handshake failed", why);
+	else
+		close_because(c, SMTP_END_LOST, "the server hung up", why);
+	run(c);
+}
+
+static void on_connected(int fd, short what, void *arg)
+{
+	static const struct stream_callbacks callbacks = {
+		.on_input = on_input,
+		.on_flushed = on_flushed,
+		.on_tls = on_tls,
+		.on_end = on_end,
+	};
+	struct smtp_conn *c = arg;
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	(void)what;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	if (error != 0) {
+		close_because(c, SMTP_END_NO_CONNECTION, "no connection",
+			      strerrordesc_np(error));
+	} else {
+		c->stream = stream_new(c->base, fd, &callbacks, c);
+		c->fd = -1;
+	}
+	run(c);
+}
+
+/* --- for the owner --------------------------------------------------------------- */
+
+static struct slice *copy_all(struct arena *arena, const struct slice *items,
+			      size_t count)
+{
+	struct slice *copies = arena_array(arena, count + 1, sizeof(*copies));
+
+	for (size_t i = 0; i < count; i++)
+		copies[i] = arena_copy(arena, items[i]);
+	return copies;
+}
+
+/* TLSA records count where they are asked for only. */
+static void copy_who(struct smtp_conn *c, const struct tls_client_request *who)
+{
+	c->who.server_name = arena_copy(c->arena, who->server_name);
+	c->who.other_names =
+		copy_all(c->arena, who->other_names, who->other_count);
+	c->who.other_count = who->other_count;
+	if (c->security == SMTP_DANE) {
+		c->who.tlsa = copy_all(c->arena, who->tlsa, who->tlsa_count);
+		c->who.tlsa_count = who->tlsa_count;
+	}
+}
+
+static enum smtp_tls tls_of(enum smtp_security security)
+{
+	switch (security) {
+	case SMTP_PLAIN:
+		return SMTP_TLS_NEVER;
+	case SMTP_OPPORTUNISTIC:
+		return SMTP_TLS_IF_OFFERED;
+	case SMTP_ENCRYPTED:
+	case SMTP_VERIFIED:
+	case SMTP_DANE:
+		break;
+	}
+	return SMTP_TLS_DEMANDED;
+}
+
+static void add_events(struct smtp_conn *c)
+{
+	c->on_connected = event_new(c->base, c->fd, EV_WRITE, on_connected, c);
+	c->on_timeout = evtimer_new(c->base, on_timeout, c);
+	c->on_turn = evtimer_new(c->base, on_turn, c);
+	assert(c->on_connected != NULL && c->on_timeout != NULL &&
+	       c->on_turn != NULL);
+	(void)event_add(c->on_connected, NULL);
+	watch_time(c);
+}
+
+struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
+				const struct smtp_conn_config *config,
+				const struct smtp_conn_calls *calls, void *arg)
+{
+	struct smtp_conn *c = mem_new(sizeof(*c));
+
+	assert(config->security == SMTP_PLAIN || config->tls != NULL);
+	(void)evutil_make_socket_nonblocking(fd);
+	c->base = base;
+	c->fd = fd;
+	c->security = config->security;
+	if (config->tls != NULL)
+		c->tls = tls_client_ref(config->tls);
+	c->arena = arena_new(WHO_OCTETS);
+	copy_who(c, &config->who);
+	c->patience_ms = config->patience_ms;
+	c->calls = calls;
+	c->arg = arg;
+	c->dialog = smtp_dialog_new(config->hostname, tls_of(config->security));
+	add_events(c);
+	return c;
+}
+
+void smtp_conn_free(struct smtp_conn **conn)
+{
+	struct smtp_conn *c = *conn;
+
+	if (c == NULL)
+		return;
+	event_free(c->on_connected);
+	event_free(c->on_timeout);
+	event_free(c->on_turn);
+	stream_free(&c->stream);
+	smtp_dialog_free(&c->dialog);
+	tls_client_free(&c->tls);
+	arena_free(&c->arena);
+	fd_close(&c->fd);
+	mem_free(conn);
+}
+
+bool smtp_conn_is_idle(const struct smtp_conn *conn)
+{
+	return is_ready(conn) && conn->is_told_idle;
+}
+
+void smtp_conn_quit(struct smtp_conn *conn)
+{
+	assert(smtp_conn_is_idle(conn));
+	smtp_dialog_quit(conn->dialog);
+	take_a_turn(conn);
+}
+
+/* What is said of a message may be more than it has: it matters where the
+ * server takes less. */
+static void look_closer(const struct smtp_features *features,
+			struct smtp_message *m)
+{
+	if (m->is_8bit && !features->common.has_8bitmime)
+		m->is_8bit = smtp_pump_has_high(m, false);
+	if (m->is_smtputf8 && !features->common.has_smtputf8)
+		m->is_smtputf8 = smtp_pump_has_high(m, true);
+}
+
+void smtp_conn_begin(struct smtp_conn *conn, const struct smtp_message *message)
+{
+	assert(smtp_conn_is_idle(conn));
+	conn->message = *message;
+	look_closer(smtp_dialog_features(conn->dialog), &conn->message);
+	conn->has_message = true;
+	conn->is_told_idle = false;
+	smtp_dialog_begin(conn->dialog, &conn->message);
+	take_a_turn(conn);
+}
+
+const struct smtp_result *smtp_conn_result(const struct smtp_conn *conn,
+					   size_t index)
+{
+	return smtp_dialog_result(conn->dialog, index);
+}
+
+const struct smtp_features *smtp_conn_features(const struct smtp_conn *conn)
+{
+	return smtp_dialog_features(conn->dialog);
+}
+
+bool smtp_conn_is_tls(const struct smtp_conn *conn,
+		      struct stream_tls_peer *ret_peer)
+{
+	if (conn->stream == NULL || !stream_is_tls(conn->stream))
+		return false;
+	stream_tls_peer(conn->stream, ret_peer);
+	return true;
+}
+
+struct slice smtp_conn_tls_version(const struct smtp_conn *conn)
+{
+	return conn->stream != NULL ? stream_tls_version(conn->stream) : S("");
+}
+
+struct slice smtp_conn_tls_cipher(const struct smtp_conn *conn)
+{
+	return conn->stream != NULL ? stream_tls_cipher(conn->stream) : S("");
+}
+
+const struct outcome *smtp_conn_failure(const struct smtp_conn *conn)
+{
+	return smtp_dialog_failure(conn->dialog);
+}
