@@ -1,6 +1,7 @@
 #include "conf/aliases.h"
 
 #include "base/mem.h"
+#include "conf/via.h"
 #include "smtp/name.h"
 
 #include <stdlib.h>
@@ -92,15 +93,6 @@ static bool read_user(struct parser *p, struct slice in, struct slice *ret_user)
 
 /* --- the right side ------------------------------------------------------------- */
 
-/* "addr via host": two words, so that a host named via is none. */
-static bool has_via(struct slice target)
-{
-	size_t at = slice_find_slice(target, S(" via "));
-
-	return at < target.n ||
-	       slice_find_slice(target, S("\tvia\t")) < target.n;
-}
-
 /* What stays of the address: our own domain is there once. */
 static bool keep_target(struct parser *p, struct alias_target *t)
 {
@@ -112,6 +104,7 @@ static bool keep_target(struct parser *p, struct alias_target *t)
 	    name_user(local, p->scratch, &local) != 0)
 		return false;
 	t->address.local = arena_copy(a, local);
+	t->via = arena_copy(a, t->via);
 	t->address.domain =
 		is_ours ? p->domain : arena_copy(a, t->address.domain);
 	return true;
@@ -120,17 +113,18 @@ static bool keep_target(struct parser *p, struct alias_target *t)
 static bool read_target(struct parser *p, struct slice in,
 			struct alias_target *ret_target)
 {
-	const struct slice bare[] = { in, S("@"), p->domain };
 	struct alias_target t = { .is_same_user = false };
-	struct slice whole = in;
+	struct slice whole;
 
-	if (has_via(in))
+	if (!via_parse(in, p->scratch, &whole, &t.via))
 		return FAIL(p,
-			    "\"%.*s\": delivery via other servers is not "
-			    "there yet",
-			    SHOW(in));
-	if (slice_find(in, '@') == in.n)
-		whole = arena_join(p->scratch, bare, 3);
+			    "\"%.*s\": after \"via\" stand names of hosts, "
+			    "parted by \"/\"; at most %d",
+			    SHOW(in), VIA_HOSTS);
+	if (slice_find(whole, '@') == whole.n)
+		whole = arena_join(
+			p->scratch,
+			(const struct slice[]){ whole, S("@"), p->domain }, 3);
 	if (address_parse(whole, p->scratch, &t.address) != 0 ||
 	    address_is_literal(&t.address) || t.address.domain.n == 0 ||
 	    t.address.local.n == 0)

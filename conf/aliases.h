@@ -1,9 +1,8 @@
 /*
  * One domain's aliases, chasquid's syntax: "user: target, target", or
  * "user: | command arguments"; "*" as catch-all on the left and as "the user
- * asked for" on the right, comments, UTF-8. "via" is understood, and refused
- * with a clear error until it can be done. A later duplicate wins (a warning
- * names both lines). Left sides lose drop characters and are folded
+ * asked for" on the right, "target via host/host" (conf/via.h), comments,
+ * UTF-8. A later duplicate wins (a warning names both lines). Left sides lose drop characters and are folded
  * (smtp/name.h).
  */
 #ifndef CONF_ALIASES_H
@@ -19,6 +18,8 @@ struct alias_target {
 	struct address address; /* complete: a bare user got the file's domain;
 	                           of a local domain the local part is folded */
 	bool is_same_user;      /* "*@domain" or "*": local part as asked for */
+	struct slice via;       /* "host/host", then it is outside, whatever its
+	                     domain; else empty */
 };
 
 struct alias {

@@ -17,6 +17,8 @@ static void check_target(const struct alias_target *t)
 	assert(!slice_has_control(t->address.local));
 	assert(slice_is_utf8(t->address.local));
 	assert(slice_find(t->address.domain, '@') == t->address.domain.n);
+	assert(t->via.n <= 1000 && !slice_has_high(t->via));
+	assert(slice_find(t->via, ' ') == t->via.n);
 }
 
 static void check_right_side(const struct alias *alias)

@@ -14,6 +14,10 @@
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* want: what is found as "USER>TARGET,TARGET", then the error's lines. */
+#define NO_VIA(hosts)                                                          \
+	"1: \"b@x.org via " hosts "\": after \"via\" stand names of hosts, "   \
+	"parted by \"/\"; at most 10\n"
+
 static const struct {
 	const char *name;
 	const char *text;
@@ -67,9 +71,21 @@ static const struct {
 	  "|b via c # d", "" },
 	{ "a control character in a command", "a: | b\x07\n", "a", NULL,
 	  "1: control characters are not allowed\n" },
-	{ "via is refused", "a: b@x.org via h1/h2\n", "a", NULL,
-	  "1: \"b@x.org via h1/h2\": delivery via other servers is not there "
-	  "yet\n" },
+	{ "via hosts", "a: b@x.org via H1.x/h2 , c\n", "a",
+	  "b@x.org>h1.x/h2 c@example.com", "" },
+	{ "via a host, our own user", "a:\tB\tvia  h1\n", "a",
+	  "b@example.com>h1", "" },
+	{ "via, whoever was asked for", "*: *@x.org via h\n", "*", "=x.org>h",
+	  "" },
+	{ "via an address", "a: b@x.org via 192.0.2.1\n", "a", NULL,
+	  NO_VIA("192.0.2.1") },
+	{ "via a port", "a: b@x.org via h:25\n", "a", NULL, NO_VIA("h:25") },
+	{ "via nothing between", "a: b@x.org via h1//h2\n", "a", NULL,
+	  NO_VIA("h1//h2") },
+	{ "via too many", "a: b@x.org via 1a/2/3/4/5/6/7/8/9/10/11\n", "a",
+	  NULL, NO_VIA("1a/2/3/4/5/6/7/8/9/10/11") },
+	{ "via in a quoted user", "a: \"b via c\"@x.org\n", "a",
+	  "b via c@x.org", "" },
 	{ "a user may be called via", "via: via\n", "via", "via@example.com",
 	  "" },
 	{ "a comment after a target", "a: b # c\n", "a", NULL,
@@ -113,6 +129,9 @@ static void write_targets(const struct alias *alias, char *out, size_t size)
 				out + n, size - n, "%s%.*s@%.*s", space,
 				(int)t->address.local.n, t->address.local.p,
 				(int)t->address.domain.n, t->address.domain.p);
+		if (t->via.n > 0)
+			n += (size_t)snprintf(out + n, size - n, ">%.*s",
+					      (int)t->via.n, t->via.p);
 	}
 }
 
