@@ -127,6 +127,17 @@ static void on_answer(const struct resolve_answer *answer, void *arg)
 	session_run(s);
 }
 
+static unsigned resolve_flags(const struct session *s)
+{
+	unsigned flags = RESOLVE_FOR_ALL;
+
+	if (session_is_local(s))
+		flags |= RESOLVE_FOR_HOST;
+	if (session_may_relay(s))
+		flags |= RESOLVE_MAY_RELAY;
+	return flags;
+}
+
 void cmd_rcpt(struct session *s, struct slice args)
 {
 	const struct reply *refusal;
@@ -140,7 +151,5 @@ void cmd_rcpt(struct session *s, struct slice args)
 	}
 	s->op = OP_RESOLVE;
 	s->tx->resolution = resolve_start(s->server->resolver, &s->tx->asked,
-					  session_is_local(s) ? RESOLVE_FOR_HOST
-							      : RESOLVE_FOR_ALL,
-					  on_answer, s);
+					  resolve_flags(s), on_answer, s);
 }

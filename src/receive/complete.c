@@ -301,6 +301,8 @@ static void hand_over(struct session *s)
 		/* A local program may be Dovecot's, which LMTP waits for. */
 		.queue_only = t->is_from_sieve || t->hold.n > 0 ||
 			      session_is_local(s),
+		.is_from_us = resolver_is_ours(s->server->resolver,
+					       transaction_sender_domain(t)),
 		.hold = t->hold,
 	};
 

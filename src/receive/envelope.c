@@ -280,7 +280,7 @@ static void add_recipient(struct envelope *e,
 	parse_rcpt_params(e, edit, &e->added.dsn);
 	e->asked++;
 	e->resolution = resolve_start(e->server->resolver, &address,
-				      RESOLVE_FOR_ALL, on_answer, e);
+				      RESOLVE_MAY_RELAY, on_answer, e);
 }
 
 /* --- all -------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * then 250; the refused of a mixed answer are queued as refused, so that
  * `queue` reports them, unless the sender is null. When the time-out comes
  * while transactions are open, they are queued as is_in_delivery and SETTLEd
- * when they end. A queue that is full: 452; that fails: 451.
+ * when they end. A message with a target outside is queued as a whole. A queue that is full: 452; that fails: 451.
  */
 #ifndef RECEIVE_HANDOVER_H
 #define RECEIVE_HANDOVER_H
@@ -46,6 +46,7 @@ struct handover_request {
 	const struct handover_recipient *recipients;
 	size_t recipient_count;
 	bool queue_only;   /* never in-session */
+	bool is_from_us;   /* the sender's domain is: no alias rewrites it */
 	struct slice hold; /* why `queue` is to hold it; empty: it is not */
 };
 

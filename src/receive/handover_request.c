@@ -33,6 +33,16 @@ void handover_copy_request(struct handover *h,
 	h->log = (struct log_ctx){ .key = "trace", .value = h->request.trace };
 }
 
+static struct target take_target(struct handover *h, struct target target)
+{
+	/* What goes to other servers goes there from the queue; the others of
+	 * the same message wait for nobody there. */
+	if (target.kind == TARGET_REMOTE)
+		h->request.queue_only = true;
+	target.is_forwarded &= !h->request.is_from_us;
+	return target_copy(target, h->arena);
+}
+
 bool handover_collect(struct handover *h,
 		      const struct handover_request *request)
 {
@@ -55,8 +65,7 @@ bool handover_collect(struct handover *h,
 				return false;
 			h->targets[h->target_count++] =
 				(struct handover_target){
-					.target = target_copy(of.items[j],
-							      h->arena),
+					.target = take_target(h, of.items[j]),
 					.recipient = &h->request.recipients[i],
 					.outcome.kind = OUTCOME_CANCELLED,
 				};

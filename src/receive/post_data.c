@@ -76,15 +76,6 @@ static struct slice remote_addr(const struct session *s, struct arena *a)
 			    session_peer_port(&s->peer));
 }
 
-static bool is_from_local_domain(const struct session *s)
-{
-	struct slice path = s->tx->reverse_path;
-	size_t at = slice_find_last(path, '@');
-
-	return at < path.n &&
-	       domains_is_local(s->server->domains, slice_tail(path, at + 1));
-}
-
 static struct slices recipients(const struct transaction *t, struct arena *a)
 {
 	struct slice *items =
@@ -110,7 +101,8 @@ struct post_data *post_data_start(struct session *s, post_data_on_end *done,
 		.rcpt_to = recipients(t, a),
 		.auth_as = slice_of(s->login),
 		.on_tls = stream_tls_version(s->stream).n > 0,
-		.is_from_local_domain = is_from_local_domain(s),
+		.is_from_local_domain = domains_is_local(
+			s->server->domains, transaction_sender_domain(t)),
 		/* Nobody looks at SPF yet. */
 		.is_spf_pass = false,
 	};

@@ -92,10 +92,11 @@ void questions_ask(struct questions *questions, struct link *from,
 	q->id = id;
 	q->type = m->type;
 	TAILQ_INSERT_TAIL(&questions->all, q, entry);
-	q->resolution = resolve_start(questions->resolver, &address,
-				      is_explain ? RESOLVE_WITH_STEPS
-						 : RESOLVE_FOR_HOST,
-				      on_answer, q);
+	q->resolution =
+		resolve_start(questions->resolver, &address,
+			      is_explain ? RESOLVE_WITH_STEPS
+					 : RESOLVE_FOR_HOST | RESOLVE_MAY_RELAY,
+			      on_answer, q);
 }
 
 void questions_on_peer_gone(struct questions *questions,

@@ -18,6 +18,7 @@ struct resolver {
 	const struct conf *conf;
 	const struct domains *domains;
 	struct user_cache *cache;
+	bool has_outside;               /* mail can be sent there */
 	struct resolution_list ready;   /* run when the loop comes by */
 	struct resolution_list waiting; /* for Dovecot, or `hook` */
 };
@@ -48,6 +49,7 @@ struct resolution {
 	struct address asked; /* its octets follow the struct */
 	bool with_steps;
 	bool is_for_host; /* asked so */
+	bool may_relay;   /* asked so */
 
 	/* The way so far; a reload begins it again. All in arena. */
 	struct arena *arena;
@@ -96,10 +98,15 @@ void resolve_add_place(struct resolution *r, const struct address *address,
 /* Returns false, and is done, when they are too many. */
 bool resolve_add_target(struct resolution *r, struct target target);
 
+/* The way ends outside. via: of struct target. is_by_alias: one of ours leads
+ * there. */
+void resolve_add_remote(struct resolution *r, const struct address *address,
+			struct slice via, bool is_by_alias);
+
 /* Whether mail for domain is resolved here. */
 bool resolve_is_ours(const struct resolution *r, struct slice domain);
 /* Whether domain names this machine. */
-bool resolve_is_host(const struct resolution *r, struct slice domain);
+bool resolver_is_host(const struct resolver *resolver, struct slice domain);
 /* Follows what /etc/aliases has for place, the first; false: it has nothing. */
 bool resolve_try_host(struct resolution *r, struct place *place);
 

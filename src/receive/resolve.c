@@ -76,6 +76,7 @@ struct resolution *resolve_start(struct resolver *resolver,
 	r->resolver = resolver;
 	r->with_steps = (flags & RESOLVE_WITH_STEPS) != 0;
 	r->is_for_host = (flags & RESOLVE_FOR_HOST) != 0;
+	r->may_relay = (flags & RESOLVE_MAY_RELAY) != 0;
 	r->on_answer = on_answer;
 	r->arg = arg;
 	r->arena = arena_new(RESOLVE_ARENA_OCTETS);
@@ -126,6 +127,26 @@ void resolver_free(struct resolver **resolver)
 	event_free(r->ready_event);
 	user_cache_free(&r->cache);
 	mem_free(resolver);
+}
+
+void resolver_open_outside(struct resolver *resolver)
+{
+	resolver->has_outside = true;
+}
+
+bool resolver_is_ours(const struct resolver *resolver, struct slice domain)
+{
+	return domains_is_local(resolver->domains, domain) ||
+	       resolver_is_host(resolver, domain);
+}
+
+bool resolver_is_host(const struct resolver *resolver, struct slice domain)
+{
+	const struct conf *conf = resolver->conf;
+
+	return slice_equal(domain, slice_of(conf->mailname)) ||
+	       slice_equal(domain, slice_of(conf->hostname)) ||
+	       slice_equal(domain, S("localhost"));
 }
 
 void resolver_use(struct resolver *resolver, const struct conf *conf,

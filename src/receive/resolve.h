@@ -6,7 +6,8 @@
  * cycles end it; one whose local target does not exist is no such user.
  * Wherever an alias is looked for, hooks/alias-resolve is asked, too, if there
  * is one, and what it answers is added. An alias that runs a command exists
- * without Dovecot. `user+detail` reaches Dovecot whole. Bare <postmaster> is
+ * without Dovecot. Where one leads outside is sent there (TARGET_REMOTE), and so
+ * is an address outside for who may relay. `user+detail` reaches Dovecot whole. Bare <postmaster> is
  * postmaster of hostname's domain if that is local, else of the first domain,
  * else what /etc/aliases says.
  *
@@ -59,6 +60,11 @@ void resolver_free(struct resolver **resolver);
 void resolver_use(struct resolver *resolver, const struct conf *conf,
 		  const struct domains *domains);
 
+/* Mail can be sent outside: until then what leads there is NOT_LOCAL. */
+void resolver_open_outside(struct resolver *resolver);
+/* Whether domain (canonical) is a local one, or names this machine. */
+bool resolver_is_ours(const struct resolver *resolver, struct slice domain);
+
 struct resolve_answer {
 	enum resolve_result result;
 	struct targets targets; /* RESOLVE_TARGETS: at least one, none twice,
@@ -75,7 +81,8 @@ typedef void resolve_on_answer(const struct resolve_answer *answer, void *arg);
 enum {
 	RESOLVE_FOR_ALL = 0,
 	RESOLVE_WITH_STEPS = 1,
-	RESOLVE_FOR_HOST = 2, /* mail of this machine */
+	RESOLVE_FOR_HOST = 2,  /* mail of this machine */
+	RESOLVE_MAY_RELAY = 4, /* an address outside leads there */
 };
 
 struct resolution *resolve_start(struct resolver *resolver,

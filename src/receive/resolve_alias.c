@@ -15,9 +15,13 @@ enum {
 static struct slice target_words(struct resolution *r,
 				 const struct alias_target *target)
 {
+	struct slice words = address_format(&target->address, r->arena);
+
 	if (target->is_same_user)
-		return RESOLVE_JOIN(r, S("*@"), target->address.domain);
-	return address_format(&target->address, r->arena);
+		words = RESOLVE_JOIN(r, S("*@"), target->address.domain);
+	if (target->via.n > 0)
+		words = RESOLVE_JOIN(r, words, S(" via "), target->via);
+	return words;
 }
 
 /* "a, b and 3 more", or "runs a command: ...". */
@@ -47,13 +51,10 @@ static void follow_target(struct resolution *r, const struct place *place,
 
 	if (target->is_same_user)
 		to.local = place->address.local;
-	if (resolve_is_ours(r, to.domain))
+	if (target->via.n == 0 && resolve_is_ours(r, to.domain))
 		resolve_add_place(r, &to, place);
 	else
-		resolve_finish(r, RESOLVE_NOT_LOCAL,
-			       RESOLVE_JOIN(r, address_format(&to, r->arena),
-					    S(": alias leads outside, which is "
-					      "not there yet")));
+		resolve_add_remote(r, &to, target->via, true);
 }
 
 /* key: of the alias, as `hook` finds it again. */

@@ -114,6 +114,34 @@ bool resolve_add_target(struct resolution *r, struct target target)
 	return false;
 }
 
+void resolve_add_remote(struct resolution *r, const struct address *address,
+			struct slice via, bool is_by_alias)
+{
+	struct slice to = address_format(address, r->arena);
+	struct target target = {
+		.kind = TARGET_REMOTE,
+		.address = to,
+		.via = via,
+		/* The way back leads to where it was asked for. */
+		.is_forwarded =
+			is_by_alias &&
+			domains_is_local(r->resolver->domains, r->asked.domain),
+	};
+
+	if (!r->resolver->has_outside)
+		resolve_finish(r, RESOLVE_NOT_LOCAL,
+			       RESOLVE_JOIN(r, to,
+					    S(" is outside, and mail cannot "
+					      "be sent there yet")));
+	else if (!resolve_add_target(r, target))
+		;
+	else if (via.n > 0)
+		RESOLVE_STEP(r, S("sent to "), to, S(" via "), via);
+	else
+		RESOLVE_STEP(r, S("sent to "), to,
+			     S(", by the MX of its domain"));
+}
+
 static void take_mailbox(struct resolution *r, const struct place *place)
 {
 	const struct candidate *c = &place->candidates.items[place->next];
@@ -235,7 +263,7 @@ static void resolution_step(struct resolution *r)
 		return;
 	}
 	if (r->is_in_host && !place->was_in_host &&
-	    resolve_is_host(r, place->address.domain) &&
+	    resolver_is_host(r->resolver, place->address.domain) &&
 	    resolve_try_host(r, place))
 		return;
 	if (place->next == place->candidates.count) {
@@ -264,19 +292,10 @@ void resolve_walk(struct resolution *r)
 		resolution_step(r);
 }
 
-bool resolve_is_host(const struct resolution *r, struct slice domain)
-{
-	const struct conf *conf = r->resolver->conf;
-
-	return slice_equal(domain, slice_of(conf->mailname)) ||
-	       slice_equal(domain, slice_of(conf->hostname)) ||
-	       slice_equal(domain, S("localhost"));
-}
-
 bool resolve_is_ours(const struct resolution *r, struct slice domain)
 {
 	return domains_is_local(r->resolver->domains, domain) ||
-	       (r->is_in_host && resolve_is_host(r, domain));
+	       (r->is_in_host && resolver_is_host(r->resolver, domain));
 }
 
 /* Whose postmaster the bare <postmaster> is, RFC 5321 4.5.1. */
@@ -314,6 +333,12 @@ void resolve_walk_begin(struct resolution *r)
 		address.domain = postmaster_domain(r->resolver, r->arena);
 	if (address.domain.n == 0 && is_postmaster_of_host(r)) {
 		go_to_host(r);
+		return;
+	}
+	if (!resolve_is_ours(r, address.domain) && r->may_relay &&
+	    !address_is_literal(&address)) {
+		/* The walk ends with it. */
+		resolve_add_remote(r, &address, S(""), false);
 		return;
 	}
 	if (!resolve_is_ours(r, address.domain)) {

@@ -75,6 +75,13 @@ bool transaction_is_ascii(struct targets targets)
 	return true;
 }
 
+struct slice transaction_sender_domain(const struct transaction *t)
+{
+	size_t at = slice_find_last(t->reverse_path, '@');
+
+	return slice_tail(t->reverse_path, at + 1);
+}
+
 void transaction_drop_recipient(struct transaction *t)
 {
 	t->recipient_count--;

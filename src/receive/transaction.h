@@ -88,6 +88,8 @@ void transaction_free(struct transaction **transaction);
 bool transaction_add_recipient(struct transaction *t, struct targets targets);
 /* RFC 6531 3.6: whether LMTP can be told of these without SMTPUTF8. */
 bool transaction_is_ascii(struct targets targets);
+/* Of the reverse path, canonical; empty if it has none. */
+struct slice transaction_sender_domain(const struct transaction *t);
 /* Takes the last one back. */
 void transaction_drop_recipient(struct transaction *t);
 

@@ -173,6 +173,12 @@ bool domains_is_local(const struct domains *domains, struct slice domain)
 	return slice_equal(domain, S("example.com"));
 }
 
+bool resolver_is_ours(const struct resolver *resolver, struct slice domain)
+{
+	(void)resolver;
+	return domains_is_local(NULL, domain);
+}
+
 struct resolution *resolve_start(struct resolver *resolver,
 				 const struct address *address, unsigned flags,
 				 resolve_on_answer *on_answer, void *arg)

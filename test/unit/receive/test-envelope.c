@@ -73,7 +73,7 @@ struct resolution *resolve_start(struct resolver *resolver,
 {
 	struct resolution *r = calloc(1, sizeof(*r));
 
-	assert_int_equal(flags, RESOLVE_FOR_ALL);
+	assert_int_equal(flags, RESOLVE_MAY_RELAY);
 	assert_null(resolver->running);
 	(void)snprintf(r->address, sizeof(r->address), "%.*s@%.*s",
 		       (int)address->local.n, address->local.p,

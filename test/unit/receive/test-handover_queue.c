@@ -211,6 +211,43 @@ static void test_same_target(void **state)
 	world_tear_down(&w);
 }
 
+/* With a target outside the whole of a message goes to the queue. */
+static void test_outside(void **state)
+{
+	static const struct target targets[] = {
+		{ .kind = TARGET_MAILBOX, .address = SLICE("al@d") },
+		{ .kind = TARGET_REMOTE,
+		  .address = SLICE("al@x"),
+		  .via = SLICE("h1/h2"),
+		  .is_forwarded = true },
+	};
+	static const struct handover_recipient recipient = {
+		.original = SLICE("info@d"), .targets = { targets, 2 }
+	};
+
+	(void)state;
+	for (int is_from_us = 0; is_from_us < 2; is_from_us++) {
+		struct handover_request request = one_mailbox;
+		const struct recipient *r;
+		struct world w;
+
+		world_build(&w);
+		request.recipients = &recipient;
+		request.is_from_us = is_from_us;
+		world_start(&w, &request, world_content(&w));
+		assert_int_equal(fake_role_count(&w.self, MESSAGE_DELIVER), 0);
+		r = fake_role_sent(&w.self, MESSAGE_ENQUEUE, 0)
+			    ->enqueue.recipients.items;
+		assert_int_equal(r[0].target.kind, TARGET_MAILBOX);
+		assert_int_equal(r[1].target.kind, TARGET_REMOTE);
+		assert_true(slice_equal(r[1].target.via, S("h1/h2")));
+		assert_int_equal(r[1].target.is_forwarded, !is_from_us);
+		world_queue_answers(&w, 0);
+		fake_role_turn(&w.self);
+		world_tear_down(&w);
+	}
+}
+
 static void test_too_many_targets(void **state)
 {
 	static char names[WIRE_LIST + 1][8];
@@ -332,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_refusal_of_a_command),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_same_target),
+		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_too_many_targets),
 		cmocka_unit_test(test_spool_file),
 	};

@@ -189,8 +189,11 @@ struct resolve_case {
 	const char *down;
 	const char *answers; /* of alias-resolve */
 	bool is_broken;      /* alias-resolve is */
+	bool is_shut;        /* nothing can be sent outside */
+	bool may_relay;
 	enum resolve_result want;
-	const char *targets; /* separated by a space; commands as |KEY */
+	const char *targets; /* separated by a space; commands as |KEY,
+	                        outside >ADDRESS/VIA, >> if forwarded */
 	const char *problem; /* a part of it */
 };
 
@@ -308,11 +311,47 @@ static const struct resolve_case cases[] = {
 	  .aliases = "x: alice, bob\n",
 	  .down = "bob@a.test",
 	  .want = RESOLVE_TRY_LATER },
-	{ .name = "a target outside",
+	/* --- outside ------------------------------------------------------- */
+	{ .name = "who may relay sends outside, the local part as it is",
+	  .address = "Me+X@C.test",
+	  .may_relay = true,
+	  .targets = ">Me+X@c.test" },
+	{ .name = "but not to an address literal",
+	  .address = "alice@[192.0.2.1]",
+	  .may_relay = true,
+	  .want = RESOLVE_NOT_LOCAL },
+	{ .name = "nor as long as nothing can be sent",
+	  .address = "me@c.test",
+	  .may_relay = true,
+	  .is_shut = true,
+	  .want = RESOLVE_NOT_LOCAL,
+	  .problem = "me@c.test is outside" },
+	{ .name = "ours stays ours",
+	  .address = "nobody@a.test",
+	  .may_relay = true,
+	  .want = RESOLVE_NO_USER },
+	{ .name = "an alias leads outside, for anyone",
+	  .address = "x@a.test",
+	  .aliases = "x: alice, Me@C.test\n",
+	  .targets = ">>Me@c.test alice@a.test" },
+	{ .name = "and not as long as nothing can be sent",
 	  .address = "x@a.test",
 	  .aliases = "x: alice, me@c.test\n",
+	  .is_shut = true,
 	  .want = RESOLVE_NOT_LOCAL,
-	  .problem = "me@c.test: alias leads outside" },
+	  .problem = "me@c.test is outside" },
+	{ .name = "two ways outside are one copy, by other hosts another",
+	  .address = "x@a.test",
+	  .aliases = "x: y, me@c.test, me@c.test via h\ny: me@c.test\n",
+	  .targets = ">>me@c.test >>me@c.test/h" },
+	{ .name = "an address of ours by other hosts is not looked up",
+	  .address = "x@a.test",
+	  .aliases = "x: gone via h1/h2\n",
+	  .targets = ">>gone@a.test/h1/h2" },
+	{ .name = "a catch-all leads outside, detail and all",
+	  .address = "Nobody+x@a.test",
+	  .aliases = "*: *@c.test\n",
+	  .targets = ">>Nobody+x@c.test" },
 	{ .name = "the alias' own name as target is a mailbox, here missing",
 	  .address = "x@a.test",
 	  .aliases = "x: x, alice\n",
@@ -449,10 +488,10 @@ static const struct resolve_case cases[] = {
 	  .answers = "info@a.test=a b",
 	  .want = RESOLVE_TRY_LATER,
 	  .problem = "alias-resolve failed: \"a b\" is no target" },
-	{ .name = "it cannot lead outside",
+	{ .name = "it may lead outside",
 	  .address = "info@a.test",
-	  .answers = "info@a.test=x@c.test",
-	  .want = RESOLVE_NOT_LOCAL },
+	  .answers = "info@a.test=x@c.test via h",
+	  .targets = ">>x@c.test/h" },
 	/* --- postmaster ------------------------------------------------------- */
 	{ .name = "bare postmaster is the one of hostname's domain",
 	  .address = "<Postmaster>",
@@ -490,13 +529,16 @@ static void put(char *text, size_t room, struct slice word, const char *between)
 
 static void put_target(struct world *w, const struct target *target)
 {
-	const char *between = target->kind == TARGET_COMMAND ? " |" : " ";
+	struct slice mark = S("");
 
-	if (w->targets[0] == '\0' && target->kind == TARGET_COMMAND)
-		put(w->targets, sizeof(w->targets), S("|"), "");
-	if (strcmp(w->targets, "|") == 0)
-		between = "";
-	put(w->targets, sizeof(w->targets), target->address, between);
+	if (target->kind == TARGET_COMMAND)
+		mark = S("|");
+	else if (target->kind == TARGET_REMOTE)
+		mark = target->is_forwarded ? S(">>") : S(">");
+	put(w->targets, sizeof(w->targets), mark, " ");
+	put(w->targets, sizeof(w->targets), target->address, "");
+	if (target->via.n > 0)
+		put(w->targets, sizeof(w->targets), target->via, "/");
 }
 
 static void on_answer(const struct resolve_answer *answer, void *arg)
@@ -547,6 +589,8 @@ static void build(struct world *w, const struct resolve_case *c)
 	w->hooks.is_broken = c->is_broken;
 	w->resolver = resolver_new(w->base, &w->users, &w->hooks);
 	resolver_use(w->resolver, &w->conf, w->domains);
+	if (!c->is_shut)
+		resolver_open_outside(w->resolver);
 }
 
 static void tear_down(struct world *w)
@@ -589,11 +633,13 @@ static void test_order(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct resolve_case *c = &cases[i];
+		unsigned flags =
+			c->may_relay ? RESOLVE_MAY_RELAY : RESOLVE_FOR_ALL;
 		struct world w;
 
 		print_message("%s\n", c->name);
 		build(&w, c);
-		ask(&w, c->address, false);
+		ask(&w, c->address, flags);
 		assert_int_equal(w.result, c->want);
 		assert_string_equal(w.targets,
 				    c->targets != NULL ? c->targets : "");
@@ -601,9 +647,9 @@ static void test_order(void **state)
 			assert_non_null(strstr(w.problem, c->problem));
 		assert_string_equal(w.steps, "");
 		/* A second time, with what is remembered, and in words. */
-		ask(&w, c->address, false);
+		ask(&w, c->address, flags);
 		assert_int_equal(w.result, c->want);
-		ask(&w, c->address, true);
+		ask(&w, c->address, flags | RESOLVE_WITH_STEPS);
 		assert_int_equal(w.result, c->want);
 		assert_true(w.steps[0] != '\0');
 		tear_down(&w);
