@@ -3,12 +3,12 @@
 # To build Culver and to run it beside a private Dovecot.
 run_packages="gcc make autoconf automake pkg-config libc6-dev
 	libevent-dev libssl-dev libsqlite3-dev libidn2-dev libunistring-dev
-	libconfuse-dev libjansson-dev libseccomp-dev libunbound-dev dns-root-data
+	libconfuse-dev libjansson-dev libseccomp-dev libunbound-dev dns-root-data libpq-dev
 	dovecot-core dovecot-lmtpd dovecot-imapd dovecot-sieve
 	python3 swaks libnet-ssleay-perl openssl util-linux"
 # To test it as well.
 test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
-	python3-pytest-xdist nsd ldnsutils sqlite3 procps clang-format clang-tidy cppcheck"
+	python3-pytest-xdist nsd ldnsutils sqlite3 postgresql procps clang-format clang-tidy cppcheck"
 # Filters that Culver is tried with. They are run as nobody in directories of
 # the tests' own; no database of viruses or of rules is fetched.
 filter_packages="libmilter-dev python3-milter python3-dkim miltertest

@@ -51,7 +51,7 @@ static int create(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int write_all(int fd, struct slice octets)
+int body_append(int fd, struct slice octets)
 {
 	while (octets.n > 0) {
 		ssize_t n = write(fd, octets.p, octets.n);
@@ -103,7 +103,7 @@ int body_write(int dir, uint64_t queue_id, struct slice octets)
 	fd = create(dir, name);
 	if (fd < 0)
 		return fd;
-	return finish(dir, name, &fd, write_all(fd, octets));
+	return finish(dir, name, &fd, body_append(fd, octets));
 }
 
 int body_copy(int dir, uint64_t queue_id, int from, uint64_t octets)
@@ -164,7 +164,7 @@ int body_memfd(struct slice octets)
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, octets);
+	r = body_append(fd, octets);
 	if (r == 0 &&
 	    (lseek(fd, 0, SEEK_SET) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0))
 		r = -errno;

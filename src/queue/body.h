@@ -19,6 +19,9 @@ bool body_parse_name(const char *name, uint64_t *ret_queue_id);
 /* 0 if fd is a sealed memfd of that size, else -EBADMSG. */
 int body_check_memfd(int fd, uint64_t octets);
 
+/* Writes all of it where fd stands. */
+int body_append(int fd, struct slice octets);
+
 /* All three sync the file, not the directory. Return 0 or -errno. */
 int body_write(int dir, uint64_t queue_id, struct slice octets);
 int body_copy(int dir, uint64_t queue_id, int from, uint64_t octets);

@@ -9,6 +9,8 @@
 
 int store_open(const struct store_place *place, struct store **ret_store)
 {
+	if (place->database != NULL && place->database[0] != '\0')
+		return pg_open(place, ret_store);
 	return sqlite_open(place->dir, ret_store);
 }
 

@@ -8,7 +8,9 @@
  * included, when store_commit() returns 0; after anything else none of it is.
  *
  * Functions return 0 or a negative errno: -ENOSPC no room, -EUCLEAN the store
- * is damaged, -ENOENT no such row, -EIO and others: trouble below.
+ * is damaged, -ENOENT no such row, -EAGAIN another node was in the way: try the
+ * transaction again, -ENOTCONN the database is away; -EIO and others: trouble
+ * below.
  */
 #ifndef QUEUE_STORE_H
 #define QUEUE_STORE_H
@@ -79,6 +81,8 @@ struct store_content {
 /* Where the queue is. */
 struct store_place {
 	const char *dir; /* of this node alone; an absolute path */
+	/* postgresql://..., shared with other nodes; or NULL or "": in dir. */
+	const char *database;
 };
 
 /* Opens the store, and makes it at first use. */

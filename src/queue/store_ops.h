@@ -59,5 +59,7 @@ struct store {
 int store_open_dirs(const char *dir, int *ret_state_dir, int *ret_spool_dir);
 
 int sqlite_open(const char *dir, struct store **ret_store);
+/* A database that cannot be reached is no failure: it may come back. */
+int pg_open(const struct store_place *place, struct store **ret_store);
 
 #endif

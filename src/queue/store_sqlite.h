@@ -6,6 +6,7 @@
 #ifndef QUEUE_STORE_SQLITE_H
 #define QUEUE_STORE_SQLITE_H
 
+#include "queue/id_set.h"
 #include "queue/store_ops.h"
 
 #include <sqlite3.h>
@@ -57,12 +58,6 @@ extern const char store_schema[];
 extern const char *const store_migrations[SCHEMA_VERSION];
 extern const char *const store_sql[STATEMENT_COUNT];
 
-/* A growing set of numbers; small, so it is searched from end to end. */
-struct id_set {
-	uint64_t *ids;
-	size_t count, room;
-};
-
 struct sqlite {
 	struct store store; /* first */
 	sqlite3 *db;
@@ -72,10 +67,6 @@ struct sqlite {
 	struct id_set removed; /* content files to remove once it holds */
 	struct id_set taken;   /* rows */
 };
-
-void id_set_add(struct id_set *set, uint64_t id);
-bool id_set_has(const struct id_set *set, uint64_t id);
-void id_set_remove(struct id_set *set, uint64_t id);
 
 /* SQLite's result as 0 or -errno. */
 int store_errno(const struct sqlite *s, int result);

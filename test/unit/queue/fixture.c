@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "postgres.h"
+
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -39,6 +41,53 @@ struct link *fixture_deliver(void)
 struct link *fixture_control(void)
 {
 	return link_at(3);
+}
+
+/* --- which store -------------------------------------------------------------- */
+
+/* Of the test program; without a URI the queue is in a directory. */
+static struct postgres postgres;
+
+struct store_place fixture_place(const char *dir)
+{
+	return (struct store_place){ .dir = dir, .database = postgres.uri };
+}
+
+int fixture_open_store(const char *dir, struct store **ret_store)
+{
+	const struct store_place place = fixture_place(dir);
+
+	return store_open(&place, ret_store);
+}
+
+void fixture_empty_database(void)
+{
+	if (postgres.uri[0] == '\0' ||
+	    postgres_run(&postgres,
+			 "SELECT coalesce(to_regclass('culver.version')::oid"
+			 "::bigint, 0)") == 0)
+		return;
+	(void)postgres_run(&postgres, "DELETE FROM culver.recipient;"
+				      "DELETE FROM culver.message;"
+				      "DELETE FROM culver.node");
+}
+
+size_t fixture_content_files(size_t count)
+{
+	return postgres.uri[0] != '\0' ? 0 : count;
+}
+
+int fixture_run_on_both(int (*run)(const char *group))
+{
+	int failed = run("SQLite");
+
+	if (!postgres_start(&postgres)) {
+		(void)fprintf(stderr, "PostgreSQL is not installed\n");
+		return failed;
+	}
+	failed += run("PostgreSQL");
+	postgres_stop(&postgres);
+	return failed;
 }
 
 /* --- directories ------------------------------------------------------------- */
@@ -217,8 +266,9 @@ size_t fixture_count(const struct fixture *f, enum message_type type)
 
 static void open_engine(struct fixture *f)
 {
-	if (engine_open(&(struct store_place){ .dir = f->dir }, &f->settings,
-			&f->peers, &f->engine) < 0)
+	const struct store_place place = fixture_place(f->dir);
+
+	if (engine_open(&place, &f->settings, &f->peers, &f->engine) < 0)
 		abort();
 }
 
@@ -228,6 +278,7 @@ struct fixture *fixture_new(void)
 
 	log_set_level(LOG_PANIC);
 	fixture_make_dir(f->dir);
+	fixture_empty_database();
 	f->settings = (struct queue_settings){
 		.schedule = { .first_s = 60,
 			      .longest_s = 1800,

@@ -42,6 +42,18 @@ struct link *fixture_other_receive(void);
 struct link *fixture_deliver(void);
 struct link *fixture_control(void);
 
+/*
+ * Runs the tests with the queue in a directory, and then in PostgreSQL where
+ * that is installed; run gets the name of the group. Returns what main() does.
+ */
+int fixture_run_on_both(int (*run)(const char *group));
+/* Where the queue of this node is, and an empty one before each test. */
+struct store_place fixture_place(const char *dir);
+void fixture_empty_database(void);
+int fixture_open_store(const char *dir, struct store **ret_store);
+/* The number of files that count contents are kept in. */
+size_t fixture_content_files(size_t count);
+
 void fixture_make_dir(char dir[64]);
 void fixture_remove_dir(const char *dir);
 /* How many files are in dir/spool. */

@@ -118,8 +118,7 @@ static void test_lifetime(void **state)
 	uint64_t id = send_held(f, "s.1");
 
 	engine_free(&f->engine);
-	assert_int_equal(
-		store_open(&(struct store_place){ .dir = f->dir }, &store), 0);
+	assert_int_equal(fixture_open_store(f->dir, &store), 0);
 	assert_int_equal(store_load_place(store, id, 0, a, &e), 0);
 	assert_true(slice_equal(e.message.hold, S(REASON)));
 	assert_int_equal(e.recipient.line, STORE_HELD);
@@ -141,9 +140,7 @@ static void test_lifetime(void **state)
 	assert_int_equal(e.message.hold.n, 0);
 	store_free(&store);
 	arena_free(&a);
-	assert_int_equal(engine_open(&(struct store_place){ .dir = f->dir },
-				     &f->settings, &f->peers, &f->engine),
-			 0);
+	fixture_restart(f);
 }
 
 static void test_dropped_without_a_word(void **state)
@@ -212,7 +209,7 @@ static void test_no_file_is_left(void **state)
 	m.enqueue.hold = S(REASON);
 	fixture_send(f, &m, octets, sizeof(octets));
 	fixture_run(f);
-	assert_int_equal(fixture_spool_files(f->dir), 1);
+	assert_int_equal(fixture_spool_files(f->dir), fixture_content_files(1));
 	assert_int_equal(
 		fixture_change(f, QUEUE_CHANGE_DROP,
 			       fixture_find(f, MESSAGE_ENQUEUED, 0)->queue_id,
@@ -243,7 +240,7 @@ static void test_begun(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(void)
+static int run(const char *group)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_happens_to_what_is_held),
@@ -257,5 +254,10 @@ int main(void)
 		TEST(test_begun),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name(group, tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return fixture_run_on_both(run);
 }

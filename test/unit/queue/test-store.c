@@ -28,8 +28,9 @@ static int set_up(void **state)
 	struct opened *o = mem_new(sizeof(*o));
 
 	fixture_make_dir(o->dir);
+	fixture_empty_database();
 	o->arena = arena_new(64 << 20);
-	if (store_open(&(struct store_place){ .dir = o->dir }, &o->store) < 0)
+	if (fixture_open_store(o->dir, &o->store) < 0)
 		return -1;
 	*state = o;
 	return 0;
@@ -49,9 +50,7 @@ static int tear_down(void **state)
 static void reopen(struct opened *o)
 {
 	store_free(&o->store);
-	assert_int_equal(
-		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
-		0);
+	assert_int_equal(fixture_open_store(o->dir, &o->store), 0);
 }
 
 /* One message to one recipient, in a transaction that is open. */
@@ -175,7 +174,7 @@ static void test_what_is_not_committed_is_not_there(void **state)
 	assert_int_equal(add(o->store, 1, 0, S("x")), 0);
 	assert_int_equal(
 		add(o->store, 2, 0, (struct slice){ big, sizeof(big) }), 0);
-	assert_int_equal(fixture_spool_files(o->dir), 1);
+	assert_int_equal(fixture_spool_files(o->dir), fixture_content_files(1));
 	store_rollback(o->store);
 	assert_int_equal(fixture_spool_files(o->dir), 0);
 	assert_int_equal(store_count(o->store, &total), 0);
@@ -197,7 +196,7 @@ static void test_a_big_content_is_a_file_as_long_as_its_message(void **state)
 
 	memset(big, 'b', octets);
 	add_committed(o->store, 5, 0, (struct slice){ big, octets });
-	assert_int_equal(fixture_spool_files(o->dir), 1);
+	assert_int_equal(fixture_spool_files(o->dir), fixture_content_files(1));
 	assert_int_equal(store_open_content(o->store, 5, &fd), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, octets);
@@ -209,7 +208,7 @@ static void test_a_big_content_is_a_file_as_long_as_its_message(void **state)
 	assert_int_equal(store_begin(o->store), 0);
 	assert_int_equal(store_remove(o->store, 5, e.recipient.row), 0);
 	/* Until the commit it may still be needed. */
-	assert_int_equal(fixture_spool_files(o->dir), 1);
+	assert_int_equal(fixture_spool_files(o->dir), fixture_content_files(1));
 	assert_int_equal(store_commit(o->store), 0);
 	assert_int_equal(fixture_spool_files(o->dir), 0);
 	mem_free(&big);
@@ -379,9 +378,7 @@ static void test_a_damaged_database_is_told_at_the_start(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "this is not a database", 22, 0), 22);
 	fd_close(&fd);
-	assert_int_equal(
-		store_open(&(struct store_place){ .dir = o->dir }, &again),
-		-EUCLEAN);
+	assert_int_equal(fixture_open_store(o->dir, &again), -EUCLEAN);
 	assert_null(again);
 }
 
@@ -404,9 +401,10 @@ static void test_twenty_thousand_entries_survive_a_restart(void **state)
 	assert_int_equal(total, 20000);
 }
 
-int main(void)
-{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static int run(const char *group)
+{
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_fields_come_back),
 		TEST(test_what_is_not_committed_is_not_there),
@@ -414,12 +412,22 @@ int main(void)
 		TEST(test_a_small_content_is_given_as_sealed_memfd),
 		TEST(test_an_id_in_use_is_told_and_harms_nothing),
 		TEST(test_the_longest_overdue_come_first),
+	};
+
+	return cmocka_run_group_tests_name(group, tests, NULL, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest of_sqlite[] = {
+		TEST(test_twenty_thousand_entries_survive_a_restart),
 		TEST(test_due_is_found_by_index),
 		TEST(test_a_full_database_says_so_and_recovers),
 		TEST(test_unused_room_is_given_back),
 		TEST(test_a_damaged_database_is_told_at_the_start),
-		TEST(test_twenty_thousand_entries_survive_a_restart),
 	};
+	int failed = fixture_run_on_both(run);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("SQLite only", of_sqlite,
+						    NULL, NULL);
 }

@@ -1,0 +1,223 @@
+#include "queue/store_pg.h"
+
+/*
+ * The database, for whoever looks into it with psql(1): schema culver.
+ *
+ *   message    one row a message. content is NULL when it is in pieces.
+ *   piece      of a big content, in the order of n.
+ *   recipient  one row a recipient that is not done with, as in SQLite's
+ *              store_schema.c; node: who tries it now, or, with a holder,
+ *              whose session does.
+ *   hold       why a message waits for the operator, and when that ended.
+ *   node       each server, and until when what it has stays its own.
+ *   queue      the view for people: SELECT * FROM culver.queue;
+ *
+ * Texts are octets: a column of text takes no NUL and nothing but UTF-8, and
+ * what other servers say may be anything. Numbers are signed 64 bits, times
+ * are seconds since 1970 on the database's clock.
+ */
+const char pg_session[] =
+	"SET search_path TO culver;"
+	"SET default_transaction_isolation TO 'read committed';"
+	"SET statement_timeout TO '15s';"
+	"SET lock_timeout TO '5s';"
+	"SET idle_in_transaction_session_timeout TO '60s';"
+	"SET tcp_keepalives_idle TO 10;"
+	"SET tcp_keepalives_interval TO 5;"
+	"SET tcp_keepalives_count TO 3;"
+	/* Stricter than the default is the admin's choice. */
+	"SELECT set_config('synchronous_commit', 'on', false)"
+	" WHERE current_setting('synchronous_commit') = 'off';"
+	"SELECT coalesce(to_regclass('culver.version')::oid::bigint, 0) <> 0;";
+
+/* One node makes it, the others wait for the lock. */
+const char pg_schema[] =
+	"BEGIN;"
+	"SELECT pg_advisory_xact_lock(4835703278458516837);"
+	"CREATE SCHEMA IF NOT EXISTS culver;"
+	"CREATE TABLE IF NOT EXISTS culver.message ("
+	" queue_id bigint PRIMARY KEY,"
+	" trace bytea NOT NULL,"
+	" reverse_path bytea NOT NULL,"
+	" envid bytea NOT NULL,"
+	" login bytea NOT NULL,"
+	" ret bigint NOT NULL,"
+	" is_8bit bigint NOT NULL,"
+	" is_smtputf8 bigint NOT NULL,"
+	" arrived bigint NOT NULL,"
+	" content_octets bigint NOT NULL,"
+	" content bytea);"
+	"CREATE TABLE IF NOT EXISTS culver.piece ("
+	" queue_id bigint REFERENCES culver.message ON DELETE CASCADE,"
+	" n bigint,"
+	" octets bytea NOT NULL,"
+	" PRIMARY KEY (queue_id, n));"
+	/* Mail hardly shrinks. */
+	"ALTER TABLE culver.message ALTER content SET STORAGE EXTERNAL;"
+	"ALTER TABLE culver.piece ALTER octets SET STORAGE EXTERNAL;"
+	"CREATE TABLE IF NOT EXISTS culver.recipient ("
+	" id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+	" queue_id bigint NOT NULL REFERENCES culver.message,"
+	" place bigint NOT NULL,"
+	" kind bigint NOT NULL,"
+	" address bytea NOT NULL,"
+	" via bytea NOT NULL,"
+	" is_forwarded bigint NOT NULL,"
+	" original bytea NOT NULL,"
+	" orcpt_type bytea NOT NULL,"
+	" orcpt bytea NOT NULL,"
+	" notify bigint NOT NULL,"
+	" line bigint NOT NULL,"
+	" due bigint NOT NULL,"
+	" attempts bigint NOT NULL,"
+	" node bigint,"
+	" holder bigint,"
+	" last_try bigint NOT NULL,"
+	" last_kind bigint NOT NULL,"
+	" last_code bigint NOT NULL,"
+	" last_status bigint NOT NULL,"
+	" last_text bytea NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS recipient_due"
+	" ON culver.recipient (line, due);"
+	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
+	" ON culver.recipient (queue_id, place);"
+	"CREATE INDEX IF NOT EXISTS recipient_node ON culver.recipient (node)"
+	" WHERE node IS NOT NULL;"
+	"CREATE TABLE IF NOT EXISTS culver.hold ("
+	" queue_id bigint PRIMARY KEY"
+	"  REFERENCES culver.message ON DELETE CASCADE,"
+	" reason bytea NOT NULL,"
+	" released bigint);"
+	"CREATE TABLE IF NOT EXISTS culver.node ("
+	" id bigint PRIMARY KEY,"
+	" until timestamptz NOT NULL);"
+	"CREATE OR REPLACE VIEW culver.queue AS SELECT"
+	" lpad(to_hex(queue_id), 16, '0') AS id,"
+	" encode(trace, 'escape') AS trace,"
+	" encode(reverse_path, 'escape') AS reverse_path,"
+	" CASE kind WHEN 0 THEN 'mailbox' WHEN 1 THEN 'command'"
+	"  ELSE 'remote' END AS kind,"
+	" encode(address, 'escape') AS address, content_octets AS octets,"
+	" to_timestamp(arrived) AS arrived,"
+	" CASE line WHEN 0 THEN 'new' WHEN 1 THEN 'deferred'"
+	"  WHEN 2 THEN 'report' ELSE 'held' END AS line,"
+	" to_timestamp(due) AS due, attempts,"
+	" encode(CASE line WHEN 3 THEN reason ELSE last_text END, 'escape')"
+	"  AS reason, to_hex(node) AS node"
+	" FROM culver.recipient JOIN culver.message USING (queue_id)"
+	" LEFT JOIN culver.hold USING (queue_id);"
+	"CREATE TABLE IF NOT EXISTS culver.version (number bigint NOT NULL);"
+	"INSERT INTO culver.version SELECT 1"
+	" WHERE NOT EXISTS (SELECT FROM culver.version);"
+	"COMMIT;";
+
+/* The columns of store_pg_read.c's read_entry(), in its order. */
+#define ENTRY_OF(rows)                                                         \
+	"SELECT m.queue_id, trace, reverse_path, envid, login, ret, is_8bit,"  \
+	" is_smtputf8, arrived, coalesce(h.released, arrived),"                \
+	" coalesce(h.reason, ''), content_octets, id, place, kind, address,"   \
+	" via, is_forwarded,"                                                  \
+	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
+	" last_try, last_kind, last_code, last_status, last_text"              \
+	" FROM " rows " r JOIN message m ON m.queue_id = r.queue_id"           \
+	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
+#define ENTRY ENTRY_OF("recipient")
+
+/* What others do to a row just now need not be waited for. */
+#define HURRY(which)                                                           \
+	"UPDATE recipient SET due = $1 WHERE id IN (SELECT id FROM recipient"  \
+	" WHERE holder IS NULL AND line <> 3 AND due > $1" which               \
+	" FOR UPDATE SKIP LOCKED)"
+
+/* After a start of the database each node has a whole lease to come back. */
+#define IS_DEAD                                                                \
+	"until <= now() AND pg_postmaster_start_time() <="                     \
+	" now() - interval '30 s'"
+
+const char *const pg_sql[PG_STATEMENTS] = {
+	[PG_BEGIN] = "BEGIN",
+	[PG_COMMIT] = "COMMIT",
+	[PG_ROLLBACK] = "ROLLBACK",
+	[PG_IDENTIFY] = "SELECT pg_try_advisory_lock($1)::int::bigint,"
+			" extract(epoch FROM clock_timestamp())::bigint,"
+			" (SELECT max(number) FROM version)",
+	[PG_RENEW] = "INSERT INTO node VALUES ($1, now() + interval '30 s')"
+		     " ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+	[PG_EXPIRE] = "UPDATE node SET until = now() WHERE id = $1",
+	[PG_RELEASE_OTHERS] =
+		"UPDATE recipient SET node = NULL"
+		" WHERE node = $1 AND holder IS NULL AND id <> ALL($2::bigint[])",
+	[PG_BURY] = "DELETE FROM node WHERE id IN (SELECT id FROM node"
+		    " WHERE " IS_DEAD " FOR UPDATE SKIP LOCKED)",
+	[PG_TAKE_OVER] =
+		"UPDATE recipient SET node = NULL, holder = NULL,"
+		" due = CASE WHEN holder IS NULL THEN due"
+		"  ELSE least(due, extract(epoch FROM now())::bigint) END"
+		" WHERE id IN (SELECT id FROM recipient r WHERE node IS NOT NULL"
+		"  AND NOT EXISTS (SELECT FROM node n WHERE n.id = r.node)"
+		"  FOR UPDATE SKIP LOCKED)",
+	[PG_ADD_MESSAGE] = "INSERT INTO message VALUES"
+			   " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+			   " ON CONFLICT (queue_id) DO NOTHING",
+	[PG_ADD_PIECE] = "INSERT INTO piece VALUES ($1, $2, $3)",
+	[PG_ADD_HOLD] = "INSERT INTO hold VALUES ($1, $2, NULL)",
+	[PG_ADD_RECIPIENT] =
+		"INSERT INTO recipient (queue_id, place, kind, address, via,"
+		" is_forwarded, original, orcpt_type, orcpt, notify, line, due,"
+		" attempts, node, holder, last_try, last_kind, last_code,"
+		" last_status, last_text) VALUES ($1, $2, $3, $4, $5, $6, $7,"
+		" $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
+		" $20)",
+	[PG_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE id = $1",
+	[PG_LOCK_MESSAGE] =
+		"SELECT 1 FROM message WHERE queue_id = $1 FOR UPDATE",
+	[PG_REMOVE_EMPTY] =
+		"DELETE FROM message WHERE queue_id = $1 AND NOT EXISTS"
+		" (SELECT FROM recipient WHERE queue_id = $1)",
+	[PG_DROP] = "DELETE FROM recipient WHERE queue_id = $1",
+	[PG_DEFER] = "UPDATE recipient SET line = greatest(line, 1), due = $1,"
+		     " attempts = attempts + 1, holder = NULL,"
+		     " node = nullif(node, $2), last_try = $3, last_kind = $4,"
+		     " last_code = $5, last_status = $6, last_text = $7"
+		     " WHERE id = $8",
+	[PG_POSTPONE] = "UPDATE recipient SET due = $1, holder = NULL,"
+			" node = nullif(node, $2) WHERE id = $3",
+	[PG_END_HOLDS] = "UPDATE recipient SET due = $1, holder = NULL,"
+			 " node = NULL WHERE node = $2 AND holder = $3",
+	[PG_END_ALL_HOLDS] =
+		"UPDATE recipient SET due = $1, holder = NULL, node = NULL"
+		" WHERE node = $2 AND holder IS NOT NULL",
+	[PG_HURRY] = HURRY(" AND queue_id = $2"),
+	[PG_HURRY_ALL] = HURRY(""),
+	[PG_RELEASE] = "UPDATE recipient SET line = 0, due = $1"
+		       " WHERE line = 3 AND queue_id = $2",
+	[PG_RELEASE_ALL] =
+		"UPDATE recipient SET line = 0, due = $1 WHERE line = 3",
+	[PG_END_HOLD] = "UPDATE hold SET reason = '', released = $1"
+			" WHERE released IS NULL AND queue_id = $2",
+	[PG_END_EVERY_HOLD] = "UPDATE hold SET reason = '', released = $1"
+			      " WHERE released IS NULL",
+	[PG_GIVE_BACK] =
+		"UPDATE recipient SET node = NULL"
+		" WHERE node = $1 AND holder IS NULL AND id = ANY($2::bigint[])",
+	[PG_TAKE_DUE] =
+		"WITH due AS MATERIALIZED (SELECT id FROM recipient"
+		"  WHERE line = $1 AND due <= $2 AND (node IS NULL"
+		"   OR node = $3 AND holder IS NOT NULL)"
+		"  ORDER BY due LIMIT $4 FOR UPDATE SKIP LOCKED),"
+		" taken AS (UPDATE recipient SET node = $3, holder = NULL"
+		"  WHERE id IN (SELECT id FROM due) RETURNING *) " ENTRY_OF(
+			"taken") "ORDER BY due, id",
+	[PG_LOAD] = ENTRY "WHERE id = $1",
+	[PG_LOAD_PLACE] = ENTRY "WHERE r.queue_id = $1 AND place = $2",
+	[PG_LIST] = ENTRY "WHERE id > $1 ORDER BY id LIMIT $2",
+	[PG_COUNT] = "SELECT count(*) FROM recipient",
+	[PG_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = $1",
+	[PG_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = $1"
+			  " LIMIT $2",
+	[PG_CONTENT] = "SELECT content_octets,"
+		       " substring(content FROM 1 FOR $2::bigint::int)"
+		       " FROM message WHERE queue_id = $1",
+	[PG_PIECE] = "SELECT substring(octets FROM 1 FOR $3::bigint::int)"
+		     " FROM piece WHERE queue_id = $1 AND n = $2",
+};
