@@ -27,9 +27,10 @@ static void close_file(FILE **file)
 	*file = NULL;
 }
 
-/* run_dir/control.sock. A configuration with errors elsewhere is no reason
- * not to talk to a daemon that runs with the last good one. */
-static void find_socket(const struct ctl *ctl, char *path, size_t size)
+/* A configuration with errors elsewhere is no reason not to talk to a daemon
+ * that runs with the last good one. */
+void ask_run_path(const struct ctl *ctl, const char *name, char *path,
+		  size_t size)
 {
 	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
 	AUTO(conf_free) struct conf *conf = conf_new();
@@ -43,7 +44,7 @@ static void find_socket(const struct ctl *ctl, char *path, size_t size)
 	(void)conf_parse_file(conf, file, errors);
 	for (size_t i = 0; i < ctl->override_count; i++)
 		(void)conf_parse_override(conf, ctl->overrides[i], errors);
-	(void)snprintf(path, size, "%s/control.sock", conf->run_dir);
+	(void)snprintf(path, size, "%s/%s", conf->run_dir, name);
 }
 
 static FILE *dial(const struct ctl *ctl)
@@ -54,7 +55,7 @@ static FILE *dial(const struct ctl *ctl)
 	FILE *file;
 	int fd;
 
-	find_socket(ctl, path, sizeof(path));
+	ask_run_path(ctl, "control.sock", path, sizeof(path));
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		ctl_complain("%s: the path is too long for a socket", path);
 		return NULL;

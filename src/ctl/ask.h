@@ -18,6 +18,10 @@ typedef bool ask_on_line(const struct ctl *ctl, json_t *line, void *arg);
 int ask(const struct ctl *ctl, json_t *request, ask_on_line *on_line,
 	void *arg);
 
+/* The path of name in run_dir, or what -s says in its place. */
+void ask_run_path(const struct ctl *ctl, const char *name, char *path,
+		  size_t size);
+
 /* Prints a line of the answer as it is. */
 void ask_print_json(const json_t *line);
 /* A member that is text; "" when it is none. */

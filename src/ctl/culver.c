@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include "base/mem.h"
+#include "ctl/sendmail.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -128,6 +129,8 @@ int main(int argc, char **argv)
 	const char *verb;
 	int status = CTL_USAGE;
 
+	if (argc > 0 && sendmail_is_name(argv[0]))
+		return sendmail_main(argc, argv);
 	ctl.overrides = mem_array((size_t)argc + 1, sizeof(*ctl.overrides));
 	verb = read_options(&ctl, argc, argv);
 	if (verb != NULL)
