@@ -54,6 +54,15 @@ static bool takes_utf8(const struct session *s)
 	return s->tx != NULL && s->tx->mail.is_smtputf8;
 }
 
+/* What a filter says by a code alone. */
+static struct slice text_of(const struct milter_verdict *v)
+{
+	if (v->text.n > 0)
+		return v->text;
+	return v->code < 500 ? S("4.7.1 Service unavailable - try again later")
+			     : S("5.7.1 Command rejected");
+}
+
 /* The status stands before the first line, often before the others too;
  * reply_format() writes it before each. */
 struct reply filter_reply(const struct session *s,
@@ -63,8 +72,8 @@ struct reply filter_reply(const struct session *s,
 		.code = v->code,
 		.close = v->kind == MILTER_CLOSE || v->code == 421,
 	};
-	char *text = arena_alloc(s->server->scratch, v->text.n + 1);
-	struct slice line, rest = v->text;
+	struct slice line, rest = text_of(v);
+	char *text = arena_alloc(s->server->scratch, rest.n + 1);
 	bool has_status = take_status(&rest, r.code, r.status);
 	bool more = true;
 	size_t n = 0;

@@ -302,6 +302,8 @@ def test_closing_verdicts(world, peer, stage):
 @pytest.mark.parametrize("text, code, said", [
     ("550 5.7.1 no", 550, ["5.7.1 no"]),
     ("550 plain", 550, ["plain"]),
+    ("550 ", 550, ["5.7.1 Command rejected"]),
+    ("451 ", 451, ["4.7.1 Service unavailable - try again later"]),
     ("451-4.7.1 one\r\n451 4.7.1 two", 451, ["4.7.1 one", "4.7.1 two"]),
     ("550 5.7.1 100%% or 50%", 550, ["5.7.1 100% or 50%"]),
     (b"550 5.7.1 no NUL at its end"[:-1], 550, ["5.7.1 no NUL at its en"]),
