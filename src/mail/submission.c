@@ -223,29 +223,40 @@ static int find_recipients(struct reader *r, struct slice *ret_field)
 
 /* --- writing --------------------------------------------------------------------------- */
 
+struct parts {
+	struct slice *items;
+	size_t count;
+};
+
+static void add_part(struct parts *p, struct slice part)
+{
+	p->items[p->count++] = part;
+}
+
 /* What cannot be read as addresses stays as it is. */
 static struct slice completed(struct reader *r, const struct field *f)
 {
 	struct slice body = body_of(f);
 	const struct recipient *items;
-	struct slice *parts;
-	size_t count, n = 0, at = 0;
+	struct parts parts = { .count = 0 };
+	size_t count, at = 0;
 
 	if (recipients_parse(body, r->arena, &items, &count) != 0)
 		return f->whole;
-	parts = arena_array(r->arena, 3 * count + 2, sizeof(*parts));
-	parts[n++] = slice_head(f->whole, f->body);
+	parts.items =
+		arena_array(r->arena, 3 * count + 2, sizeof(*parts.items));
+	add_part(&parts, slice_head(f->whole, f->body));
 	for (size_t i = 0; i < count; i++) {
 		if (!items[i].is_bare)
 			continue;
-		parts[n++] =
-			slice_head(slice_tail(body, at), items[i].end - at);
-		parts[n++] = S("@");
-		parts[n++] = r->request->domain;
+		add_part(&parts,
+			 slice_head(slice_tail(body, at), items[i].end - at));
+		add_part(&parts, S("@"));
+		add_part(&parts, r->request->domain);
 		at = items[i].end;
 	}
-	parts[n++] = slice_tail(body, at);
-	return arena_join(r->arena, parts, n);
+	add_part(&parts, slice_tail(body, at));
+	return arena_join(r->arena, parts.items, parts.count);
 }
 
 static bool has_from(const struct reader *r)
@@ -258,24 +269,23 @@ static bool has_from(const struct reader *r)
 
 static struct slice write_header(struct reader *r)
 {
-	struct slice *parts =
-		arena_array(r->arena, r->count + 3, sizeof(*parts));
-	size_t n = 0;
+	struct parts parts = { .count = 0 };
 
+	parts.items = arena_array(r->arena, r->count + 3, sizeof(*parts.items));
 	for (size_t i = 0; i < r->count; i++) {
 		const struct field *f = &r->fields[i];
 
-		if ((f->flags & FIELD_REMOVED) != 0)
-			continue;
-		parts[n++] = (f->flags & FIELD_ADDRESSES) != 0 ? completed(r, f)
-							       : f->whole;
+		if ((f->flags & FIELD_ADDRESSES) != 0)
+			add_part(&parts, completed(r, f));
+		else if ((f->flags & FIELD_REMOVED) == 0)
+			add_part(&parts, f->whole);
 	}
 	if (!has_from(r)) {
-		parts[n++] = S("From: ");
-		parts[n++] = r->request->from;
-		parts[n++] = S("\r\n");
+		add_part(&parts, S("From: "));
+		add_part(&parts, r->request->from);
+		add_part(&parts, S("\r\n"));
 	}
-	return arena_join(r->arena, parts, n);
+	return arena_join(r->arena, parts.items, parts.count);
 }
 
 int submission_read(const struct submission_request *request,

@@ -76,6 +76,13 @@ static struct slice remote_addr(const struct session *s, struct arena *a)
 			    session_peer_port(&s->peer));
 }
 
+/* Programs do to a user of this machine what they do to a login. */
+static struct slice who(const struct session *s, struct arena *a)
+{
+	return session_is_local(s) ? arena_format(a, "uid:%u", s->peer.user.uid)
+				   : slice_of(s->login);
+}
+
 static struct slices recipients(const struct transaction *t, struct arena *a)
 {
 	struct slice *items =
@@ -99,7 +106,7 @@ struct post_data *post_data_start(struct session *s, post_data_on_end *done,
 		.ehlo_domain = filters_hello_name(s),
 		.mail_from = t->reverse_path,
 		.rcpt_to = recipients(t, a),
-		.auth_as = slice_of(s->login),
+		.auth_as = who(s, a),
 		.on_tls = stream_tls_version(s->stream).n > 0,
 		.is_from_local_domain = domains_is_local(
 			s->server->domains, transaction_sender_domain(t)),

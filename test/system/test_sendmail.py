@@ -14,10 +14,10 @@ import time
 import pytest
 
 from conftest import as_root_only, delivered
-from culver import Culver, NOBODY, environment, program, status_of, wait_for
+from culver import Culver, NOBODY, environment, program, wait_for
 from dovecot import Dovecot
 from milters import RawFilter
-from milterwire import BITS
+from test_hooks import DUMP, dumped, set_program
 
 ALIASES = """\
 # as Debian has it, and some of what others have
@@ -454,3 +454,35 @@ def test_filters_see_it(dovecot, tag):
             assert b"localhost\x004\x00\x00127.0.0.1\x00" in told
             assert f"<{ME}@host.test>".encode() in told
             assert not any("M" in s.letters for s in smtp.sessions)
+
+
+def test_hooks_see_it(dovecot, tag):
+    """As from a login: it is not put off as unknown mail is."""
+    with Host(dovecot) as host:
+        seen = os.path.join(host.culver.directory, "seen")
+        os.mkdir(seen)
+        if host.culver.owner is not None:
+            os.chown(seen, host.culver.owner, host.culver.owner)
+        seen += "/env"
+        set_program(host.culver, "hooks/post-data", DUMP.format(seen))
+        host.culver.wait_log("configuration loaded", 15)
+        host.sendmail("root", content=tag.encode())
+        told = dumped(seen)
+        assert told["REMOTE_ADDR"] == "127.0.0.1:0"
+        assert told["EHLO_DOMAIN"] == "localhost"
+        assert told["AUTH_AS"] == f"uid:{os.getuid()}"
+        assert told["MAIL_FROM"] == f"{ME}@host.test"
+        assert told["RCPT_TO"] == "root@host.test"
+        one(dovecot, tag)
+
+
+# --- reports ---------------------------------------------------------------------------------------
+
+def test_report_to_a_user_of_this_machine(dovecot, tag):
+    """What cannot be delivered comes back to where /etc/aliases says."""
+    with Host(dovecot, ALIASES + "backup: carol@example.com\n") as host:
+        host.sendmail("-f", "backup", "full@example.com",
+                      content=f"Subject: {tag}\n\nx\n".encode())
+        content = one(dovecot, tag, "carol@example.com")
+        assert b"report-type=delivery-status" in content
+        wait_for(lambda: host.culver.queue_size() == 0, 10)

@@ -48,6 +48,30 @@ static unsigned from(const struct census *c, const char *text)
 	return census_from(c, (struct sockaddr *)&a);
 }
 
+/* A user of this machine shares nothing with an address of the same octets. */
+static void test_users(void **state)
+{
+	AUTO(fd_close) int fd = -1;
+	AUTO(census_free) struct census *c = NULL;
+	struct sockaddr_storage a = { 0 }, b = { 0 };
+	const struct census_user root = { AF_UNIX, 0 };
+	const struct census_user other = { AF_UNIX, 1000 };
+
+	(void)state;
+	memcpy(&a, &root, sizeof(root));
+	memcpy(&b, &other, sizeof(other));
+	assert_int_equal(census_create(ROWS, &fd), 0);
+	assert_int_equal(census_open(fd, ROWS, 0, KEY, &c), 0);
+	census_enter(c, (struct sockaddr *)&a);
+	census_enter(c, (struct sockaddr *)&a);
+	census_enter(c, (struct sockaddr *)&b);
+	assert_int_equal(census_from(c, (struct sockaddr *)&a), 2);
+	assert_int_equal(census_from(c, (struct sockaddr *)&b), 1);
+	assert_int_equal(from(c, "0.0.0.0"), 0);
+	census_leave(c, (struct sockaddr *)&a);
+	assert_int_equal(census_from(c, (struct sockaddr *)&a), 1);
+}
+
 static void test_rows(void **state)
 {
 	AUTO(fd_close) int fd = -1;
@@ -100,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_prefix),
 	};
 
