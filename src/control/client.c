@@ -77,8 +77,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	struct client *c = arg;
 
 	(void)bev;
-	/* A client may shut its side down and still wait for the answer. */
-	if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0)
+	/* A client may shut its side down and still wait for the answer. What
+	 * was met with while writing may come in the same call. */
+	if (what == (BEV_EVENT_EOF | BEV_EVENT_READING))
 		c->is_ending = true;
 	else
 		c->is_broken = true;

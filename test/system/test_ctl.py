@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 import pytest
 
@@ -101,7 +102,6 @@ def test_control_socket_is_the_admins(culver):
 
 
 def test_garbage_on_the_control_socket(culver, dovecot, tag):
-    import socket
     path = os.path.join(culver.run, "control.sock")
     for data in (b"\0" * 100, b"{" * 100000, b"{\"command\":", b"[]\n",
                  b"{\"command\": 7}\n", b"null\n" * 1000, b"\xff\xfe\n"):
@@ -118,3 +118,17 @@ def test_garbage_on_the_control_socket(culver, dovecot, tag):
     culver.ctl("queue")
     assert culver.send(message(tag)).code == 250
     assert delivered(dovecot, "alice@example.com", tag)
+
+
+def test_clients_that_do_not_wait_for_the_answer(dovecot):
+    """They are forgotten: others find room."""
+    with Culver(dovecot) as culver:
+        for _ in range(40):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(f"{culver.run}/control.sock")
+                s.sendall(b'{"command":"queue_list"}\n')
+        wait_for(lambda: culver.ctl("queue", check=False).returncode == 0, 5,
+                 "an answer")
+        control, = culver.roles()["control"]
+        wait_for(lambda: len(os.listdir(f"/proc/{control}/fd")) < 30, 5,
+                 "the end of their sessions")
