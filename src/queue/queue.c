@@ -106,6 +106,8 @@ static void on_conf(struct role_self *self, void *arg)
 		.schedule = { .first_s = conf->retry_first,
 			      .longest_s = conf->retry_longest,
 			      .lifetime_s = conf->queue_lifetime },
+		.report_lifetime_s = conf->report_lifetime,
+		.warn_after_s = conf->queue_warn_after,
 		.hostname = slice_of(conf->hostname),
 		.reserve_octets = conf->queue_reserve,
 		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,

@@ -13,6 +13,8 @@
 /* What the queue uses of the configuration. */
 struct queue_settings {
 	struct schedule schedule;
+	uint64_t report_lifetime_s; /* of mail without a sender */
+	uint64_t warn_after_s;      /* 0: never */
 	struct slice hostname;
 	uint64_t reserve_octets;
 	uint64_t quiet_ms; /* at a start, until the first attempt */

@@ -43,16 +43,51 @@ static int fail(struct turn *t, const struct store_entry *e,
 	return finish(t, e, DSN_FAILED, outcome);
 }
 
+/* A report that does not arrive soon is of no use any more. */
+static struct schedule schedule_of(const struct turn *t,
+				   const struct store_message *m)
+{
+	struct schedule s = t->settings->schedule;
+
+	if (m->reverse_path.n == 0 &&
+	    s.lifetime_s > t->settings->report_lifetime_s)
+		s.lifetime_s = t->settings->report_lifetime_s;
+	return s;
+}
+
+/* The first try after the time for a warning has failed: that is once, also
+ * when we were away meanwhile. */
+static bool is_late_now(const struct turn *t, const struct store_entry *e)
+{
+	int64_t from = e->message.since + (int64_t)t->settings->warn_after_s;
+
+	return t->settings->warn_after_s > 0 && t->now >= from &&
+	       e->recipient.last_try < from;
+}
+
+static int warn(struct turn *t, const struct store_entry *e,
+		const struct outcome *outcome)
+{
+	if (!is_late_now(t, e) || !report_is_due(e, DSN_DELAYED))
+		return 0;
+	return report_add(t, e, DSN_DELAYED, outcome);
+}
+
 static int defer(struct turn *t, const struct store_entry *e,
 		 const struct outcome *outcome)
 {
+	const struct schedule s = schedule_of(t, &e->message);
 	uint32_t attempts = e->recipient.attempts + 1;
 	int64_t due;
+	int r;
 
-	if (schedule_is_over(&t->settings->schedule, e->message.since, t->now))
+	if (schedule_is_over(&s, e->message.since, t->now))
 		return fail(t, e, outcome, true);
-	due = schedule_next(&t->settings->schedule, e->message.since, attempts,
-			    t->now, schedule_random());
+	r = warn(t, e, outcome);
+	if (r < 0)
+		return r;
+	due = schedule_next(&s, e->message.since, attempts, t->now,
+			    schedule_random());
 	turn_note(t, &(struct note){ .level = LOG_INFO,
 				     .message = "deferred",
 				     .trace = e->message.trace,
@@ -66,8 +101,10 @@ static int defer(struct turn *t, const struct store_entry *e,
 
 static int cancel(struct turn *t, const struct store_entry *e)
 {
+	const struct schedule s = schedule_of(t, &e->message);
+
 	if (e->recipient.attempts > 0 &&
-	    schedule_is_over(&t->settings->schedule, e->message.since, t->now))
+	    schedule_is_over(&s, e->message.since, t->now))
 		return fail(t, e, &e->recipient.last, true);
 	return store_postpone(t->store, e->recipient.row, t->now + CANCELLED_S);
 }

@@ -283,6 +283,7 @@ struct fixture *fixture_new(void)
 		.schedule = { .first_s = 60,
 			      .longest_s = 1800,
 			      .lifetime_s = 432000 },
+		.report_lifetime_s = 86400,
 		.hostname = S("mail.example.com"),
 	};
 	f->peers = (struct peers){ .list = list, .send = send_it, .arg = f };
