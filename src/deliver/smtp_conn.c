@@ -102,29 +102,10 @@ static enum smtp_wait wait_of(const struct smtp_conn *c)
 				 : smtp_dialog_wait(c->dialog);
 }
 
-static unsigned patience_ms(const struct smtp_conn *c, enum smtp_wait wait)
-{
-	static const unsigned times_ms[] = {
-		[SMTP_WAIT_NOTHING] = 0,
-		[SMTP_WAIT_CONNECT] = SMTP_CONNECT_MS,
-		[SMTP_WAIT_GREETING] = SMTP_GREETING_MS,
-		[SMTP_WAIT_HELLO] = SMTP_GREETING_MS,
-		[SMTP_WAIT_TLS] = SMTP_TLS_MS,
-		[SMTP_WAIT_MAIL] = SMTP_MAIL_MS,
-		[SMTP_WAIT_RCPT] = SMTP_RCPT_MS,
-		[SMTP_WAIT_DATA] = SMTP_DATA_MS,
-		[SMTP_WAIT_BLOCK] = SMTP_BLOCK_MS,
-		[SMTP_WAIT_FINAL] = SMTP_FINAL_MS,
-		[SMTP_WAIT_RESET] = SMTP_RESET_MS,
-		[SMTP_WAIT_QUIT] = SMTP_QUIT_MS,
-	};
-
-	return c->patience_ms > 0 ? c->patience_ms : times_ms[wait];
-}
-
 static void start_timer(struct smtp_conn *c)
 {
-	unsigned ms = patience_ms(c, c->waits_for);
+	unsigned ms = c->patience_ms > 0 ? c->patience_ms
+					 : smtp_patience_ms(c->waits_for);
 	const struct timeval tv = { .tv_sec = ms / 1000,
 				    .tv_usec = ms % 1000 * 1000 };
 
@@ -149,38 +130,11 @@ static void watch_time(struct smtp_conn *c)
 		start_timer(c);
 }
 
-static void give_up(struct smtp_conn *c)
-{
-	switch (c->waits_for) {
-	case SMTP_WAIT_CONNECT:
-		smtp_dialog_close(c->dialog, SMTP_END_NO_CONNECTION,
-				  "no connection in time");
-		break;
-	case SMTP_WAIT_QUIT:
-		smtp_dialog_close(c->dialog, SMTP_END_QUIT, "we said QUIT");
-		break;
-	case SMTP_WAIT_BLOCK:
-		smtp_dialog_close(c->dialog, SMTP_END_TIMEOUT,
-				  "the server takes no more of the content");
-		break;
-	case SMTP_WAIT_NOTHING:
-	case SMTP_WAIT_GREETING:
-	case SMTP_WAIT_HELLO:
-	case SMTP_WAIT_TLS:
-	case SMTP_WAIT_MAIL:
-	case SMTP_WAIT_RCPT:
-	case SMTP_WAIT_DATA:
-	case SMTP_WAIT_FINAL:
-	case SMTP_WAIT_RESET:
-		smtp_dialog_close(c->dialog, SMTP_END_TIMEOUT,
-				  "no answer in time");
-		break;
-	}
-}
-
 static void on_timeout(int fd, short what, void *arg)
 {
 	struct smtp_conn *c = arg;
+	const char *why;
+	enum smtp_end end = smtp_patience_end(c->waits_for, &why);
 
 	(void)fd;
 	(void)what;
@@ -188,7 +142,7 @@ static void on_timeout(int fd, short what, void *arg)
 	    stream_unsent(c->stream) < c->unsent_then)
 		start_timer(c);
 	else
-		give_up(c);
+		smtp_dialog_close(c->dialog, end, why);
 	run(c);
 }
 
@@ -272,29 +226,13 @@ static void close_because(struct smtp_conn *c, enum smtp_end end,
 	smtp_dialog_close(c->dialog, end, text);
 }
 
-static bool is_good_enough(const struct smtp_conn *c,
-			   const struct stream_tls_peer *peer)
-{
-	switch (c->security) {
-	case SMTP_PLAIN:
-	case SMTP_OPPORTUNISTIC:
-	case SMTP_ENCRYPTED:
-		return true;
-	case SMTP_VERIFIED:
-		return peer->is_verified_pkix;
-	case SMTP_DANE:
-		return peer->is_verified_dane;
-	}
-	return false;
-}
-
 static void on_tls(void *arg)
 {
 	struct smtp_conn *c = arg;
 	struct stream_tls_peer peer;
 
 	stream_tls_peer(c->stream, &peer);
-	if (is_good_enough(c, &peer))
+	if (smtp_security_is_met(c->security, &peer))
 		smtp_dialog_secure(c->dialog);
 	else
 		close_because(c, SMTP_END_TLS_UNVERIFIED,
@@ -345,44 +283,6 @@ static void on_connected(int fd, short what, void *arg)
 
 /* --- for the owner --------------------------------------------------------------- */
 
-static struct slice *copy_all(struct arena *arena, const struct slice *items,
-			      size_t count)
-{
-	struct slice *copies = arena_array(arena, count + 1, sizeof(*copies));
-
-	for (size_t i = 0; i < count; i++)
-		copies[i] = arena_copy(arena, items[i]);
-	return copies;
-}
-
-/* TLSA records count where they are asked for only. */
-static void copy_who(struct smtp_conn *c, const struct tls_client_request *who)
-{
-	c->who.server_name = arena_copy(c->arena, who->server_name);
-	c->who.other_names =
-		copy_all(c->arena, who->other_names, who->other_count);
-	c->who.other_count = who->other_count;
-	if (c->security == SMTP_DANE) {
-		c->who.tlsa = copy_all(c->arena, who->tlsa, who->tlsa_count);
-		c->who.tlsa_count = who->tlsa_count;
-	}
-}
-
-static enum smtp_tls tls_of(enum smtp_security security)
-{
-	switch (security) {
-	case SMTP_PLAIN:
-		return SMTP_TLS_NEVER;
-	case SMTP_OPPORTUNISTIC:
-		return SMTP_TLS_IF_OFFERED;
-	case SMTP_ENCRYPTED:
-	case SMTP_VERIFIED:
-	case SMTP_DANE:
-		break;
-	}
-	return SMTP_TLS_DEMANDED;
-}
-
 static void add_events(struct smtp_conn *c)
 {
 	c->on_connected = event_new(c->base, c->fd, EV_WRITE, on_connected, c);
@@ -408,11 +308,14 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 	if (config->tls != NULL)
 		c->tls = tls_client_ref(config->tls);
 	c->arena = arena_new(WHO_OCTETS);
-	copy_who(c, &config->who);
+	c->who = tls_client_request_copy(&config->who, c->arena);
+	if (c->security != SMTP_DANE)
+		c->who.tlsa_count = 0;
 	c->patience_ms = config->patience_ms;
 	c->calls = calls;
 	c->arg = arg;
-	c->dialog = smtp_dialog_new(config->hostname, tls_of(config->security));
+	c->dialog = smtp_dialog_new(config->hostname,
+				    smtp_security_tls(config->security));
 	add_events(c);
 	return c;
 }
@@ -446,22 +349,11 @@ void smtp_conn_quit(struct smtp_conn *conn)
 	take_a_turn(conn);
 }
 
-/* What is said of a message may be more than it has: it matters where the
- * server takes less. */
-static void look_closer(const struct smtp_features *features,
-			struct smtp_message *m)
-{
-	if (m->is_8bit && !features->common.has_8bitmime)
-		m->is_8bit = smtp_pump_has_high(m, false);
-	if (m->is_smtputf8 && !features->common.has_smtputf8)
-		m->is_smtputf8 = smtp_pump_has_high(m, true);
-}
-
 void smtp_conn_begin(struct smtp_conn *conn, const struct smtp_message *message)
 {
 	assert(smtp_conn_is_idle(conn));
 	conn->message = *message;
-	look_closer(smtp_dialog_features(conn->dialog), &conn->message);
+	smtp_pump_look(smtp_dialog_features(conn->dialog), &conn->message);
 	conn->has_message = true;
 	conn->is_told_idle = false;
 	smtp_dialog_begin(conn->dialog, &conn->message);

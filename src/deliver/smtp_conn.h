@@ -7,41 +7,21 @@
 #define DELIVER_SMTP_CONN_H
 
 #include "deliver/smtp_dialog.h"
+#include "deliver/smtp_patience.h"
+#include "deliver/smtp_security.h"
 #include "net/stream.h"
 
 struct smtp_conn;
-
-/* The times of RFC 5321 4.5.3.2, where it has one; milliseconds. */
-enum {
-	SMTP_CONNECT_MS = 30 * 1000,
-	SMTP_GREETING_MS = 5 * 60 * 1000, /* and EHLO */
-	SMTP_TLS_MS = 2 * 60 * 1000,
-	SMTP_MAIL_MS = 5 * 60 * 1000,
-	SMTP_RCPT_MS = 5 * 60 * 1000,
-	SMTP_DATA_MS = 2 * 60 * 1000,
-	SMTP_BLOCK_MS = 3 * 60 * 1000,
-	SMTP_FINAL_MS = 10 * 60 * 1000,
-	SMTP_RESET_MS = 30 * 1000,
-	SMTP_QUIT_MS = 10 * 1000,
-};
-
-/* What is good enough. */
-enum smtp_security {
-	SMTP_PLAIN,         /* no TLS; as after a handshake that failed */
-	SMTP_OPPORTUNISTIC, /* TLS if offered, with anybody */
-	SMTP_ENCRYPTED, /* TLS, with anybody (RFC 7672 2.2: no usable TLSA) */
-	SMTP_VERIFIED,  /* TLS, with a certificate for the name, by a root */
-	SMTP_DANE,      /* TLS, with a certificate that tlsa demands */
-};
 
 struct smtp_conn_config {
 	const char *hostname; /* ours, for EHLO; copied */
 	enum smtp_security security;
 	/* Not NULL unless SMTP_PLAIN; counted. */
 	struct tls_client *tls;
-	/* server_name: the host's name; copied, as the rest. */
+	/* server_name: the host's name; copied, as the rest. TLSA records
+	 * are used for SMTP_DANE only. */
 	struct tls_client_request who;
-	/* 0: the times above; else this one for all of them. */
+	/* 0: smtp_patience.h's times; else this one for all of them. */
 	unsigned patience_ms;
 };
 

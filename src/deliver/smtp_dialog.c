@@ -117,11 +117,7 @@ static void end_as_told(struct smtp_dialog *d, enum smtp_end how,
 static void end_with(struct smtp_dialog *d, enum smtp_end how, const char *what,
 		     const struct reply *r)
 {
-	const struct slice parts[] = { arena_format(d->arena, "%s: %u ", what,
-						    r->code),
-				       slice_head(r->text, WIRE_TEXT_OCTETS) };
-	const struct outcome o =
-		smtp_outcome_of_end(how, arena_join(d->arena, parts, 2));
+	const struct outcome o = smtp_outcome_in_words(how, what, r, d->arena);
 
 	end(d, how, &o, false);
 }
@@ -164,20 +160,11 @@ bool smtp_dialog_is_used_up(const struct smtp_dialog *dialog)
 /* For those who have no result; with them through, it is idle. */
 static void go_on(struct smtp_dialog *d)
 {
-	static const struct smtp_result used_up = {
-		.outcome = { .kind = OUTCOME_DEFERRED,
-			     .status = { 4, 5, 3 },
-			     .text = SLICE("the server takes no more mail on "
-					   "this connection") },
-		.is_untouched = true,
-	};
-
 	d->state = SMTP_IDLE;
 	if (smtp_dialog_is_over(d))
 		return;
 	if (smtp_dialog_is_used_up(d)) {
-		smtp_recipients_decide_all(d->recipients, SMTP_OPEN,
-					   SMTP_ACCEPTED, &used_up);
+		smtp_fit_use_up(d->recipients);
 		return;
 	}
 	d->state = SMTP_TRANSACTION;
@@ -242,7 +229,6 @@ enum smtp_content smtp_dialog_content(const struct smtp_dialog *dialog)
 
 void smtp_dialog_content_sent(struct smtp_dialog *dialog)
 {
-	assert(smtp_dialog_content(dialog) != SMTP_CONTENT_NONE);
 	smtp_transaction_content_sent(dialog->transaction);
 }
 
@@ -290,18 +276,15 @@ static void take_features(struct smtp_dialog *d)
 	}
 }
 
-static bool is_not_understood(const struct reply *r)
-{
-	return r->code == 500 || r->code == 502 || r->code == 504;
-}
-
 static void take_hello(struct smtp_dialog *d, const struct reply *r)
 {
+	bool is_unknown = r->code == 500 || r->code == 502 || r->code == 504;
+
 	if (r->code == 250) {
 		if (!d->is_helo)
 			smtp_features_parse(r->text, &d->features);
 		take_features(d);
-	} else if (is_not_understood(r) && !d->is_helo) {
+	} else if (is_unknown && !d->is_helo) {
 		d->is_helo = true;
 		say_hello(d);
 	} else if (r->code >= 400) {
@@ -392,13 +375,6 @@ static void take_reply(struct smtp_dialog *d, const struct reply *r)
 		take_in_state(d, r);
 }
 
-/* Nothing may come now, not even the start of a reply; what comes in plain
- * text behind the reply to STARTTLS was put there by somebody else. */
-static bool is_silence_due(const struct smtp_dialog *d)
-{
-	return d->state == SMTP_IDLE || d->state == SMTP_HANDSHAKE;
-}
-
 void smtp_dialog_feed(struct smtp_dialog *dialog, struct slice in)
 {
 	int r = REPLY_READER_DONE;
@@ -415,7 +391,10 @@ void smtp_dialog_feed(struct smtp_dialog *dialog, struct slice in)
 					  "the reply is malformed");
 		in = slice_tail(in, consumed);
 	}
-	if (is_silence_due(dialog) && r == REPLY_READER_MORE)
+	/* Not even the start of a reply may come now; what comes in plain text
+	 * behind the reply to STARTTLS was put there by somebody else. */
+	if (r == REPLY_READER_MORE &&
+	    (dialog->state == SMTP_IDLE || dialog->state == SMTP_HANDSHAKE))
 		smtp_dialog_close(dialog, SMTP_END_NONSENSE,
 				  "the server spoke out of turn");
 }

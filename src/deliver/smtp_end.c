@@ -25,6 +25,18 @@ struct outcome smtp_outcome_of_end(enum smtp_end end, struct slice text)
 	return o;
 }
 
+struct outcome smtp_outcome_in_words(enum smtp_end end, const char *what,
+				     const struct reply *reply,
+				     struct arena *arena)
+{
+	const struct slice parts[] = {
+		arena_format(arena, "%s: %u ", what, reply->code),
+		slice_head(reply->text, WIRE_TEXT_OCTETS),
+	};
+
+	return smtp_outcome_of_end(end, arena_join(arena, parts, 2));
+}
+
 struct outcome smtp_outcome_of(const struct reply *reply)
 {
 	struct outcome o = { .kind = OUTCOME_DEFERRED,

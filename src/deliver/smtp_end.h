@@ -22,6 +22,10 @@ enum smtp_end {
 /* What an end that the server gave no words to means for mail: deferred, with
  * our words for it. */
 struct outcome smtp_outcome_of_end(enum smtp_end end, struct slice text);
+/* The same, for what a reply has led to: "what: 250 text", in arena. */
+struct outcome smtp_outcome_in_words(enum smtp_end end, const char *what,
+				     const struct reply *reply,
+				     struct arena *arena);
 /* What a reply means; its text is the reply's. */
 struct outcome smtp_outcome_of(const struct reply *reply);
 

@@ -91,6 +91,19 @@ void smtp_fit_refuse(const struct smtp_features *features,
 	}
 }
 
+void smtp_fit_use_up(struct smtp_recipients *recipients)
+{
+	static const struct smtp_result used_up = {
+		.outcome = { .kind = OUTCOME_DEFERRED,
+			     .status = { 4, 5, 3 },
+			     .text = SLICE("the server takes no more mail on "
+					   "this connection") },
+		.is_untouched = true,
+	};
+
+	smtp_recipients_decide_all(recipients, SMTP_OPEN, SMTP_OPEN, &used_up);
+}
+
 struct slice smtp_fit_address(struct slice address, struct arena *arena)
 {
 	size_t at = slice_find_last(address, '@');

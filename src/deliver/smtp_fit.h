@@ -14,6 +14,9 @@ void smtp_fit_refuse(const struct smtp_features *features,
 		     const struct smtp_message *message,
 		     struct smtp_recipients *recipients);
 
+/* Decides those who are left: this connection takes no more (RFC 9422). */
+void smtp_fit_use_up(struct smtp_recipients *recipients);
+
 /* The address as it is told to a server: a domain beyond ASCII in A-labels, if
  * nothing else of it is beyond ASCII. May be address itself, or in arena. */
 struct slice smtp_fit_address(struct slice address, struct arena *arena);

@@ -60,7 +60,9 @@ bool smtp_pump_next(struct smtp_pump *pump, struct slice *ret_piece)
 	return true;
 }
 
-bool smtp_pump_has_high(const struct smtp_message *message, bool is_header)
+/* Whether an octet of the content is over 127; of its header only, if
+ * is_header. */
+static bool has_high(const struct smtp_message *message, bool is_header)
 {
 	static char in[PIECE_OCTETS + 3]; /* the same */
 	uint64_t offset = 0;
@@ -84,4 +86,13 @@ bool smtp_pump_has_high(const struct smtp_message *message, bool is_header)
 		offset += n;
 	}
 	return false;
+}
+
+void smtp_pump_look(const struct smtp_features *features,
+		    struct smtp_message *message)
+{
+	if (message->is_8bit && !features->common.has_8bitmime)
+		message->is_8bit = has_high(message, false);
+	if (message->is_smtputf8 && !features->common.has_smtputf8)
+		message->is_smtputf8 = has_high(message, true);
 }

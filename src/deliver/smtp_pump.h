@@ -20,8 +20,9 @@ void smtp_pump_start(struct smtp_pump *pump, const struct smtp_message *message,
  * cannot be read, or has become less: nobody may take it for whole. */
 bool smtp_pump_next(struct smtp_pump *pump, struct slice *ret_piece);
 
-/* Whether an octet of the content is over 127; of its header only, if
- * is_header. What cannot be read has one. */
-bool smtp_pump_has_high(const struct smtp_message *message, bool is_header);
+/* What is said of a message may be more than it has: it is looked for where the
+ * server takes less. What cannot be read has it. */
+void smtp_pump_look(const struct smtp_features *features,
+		    struct smtp_message *message);
 
 #endif

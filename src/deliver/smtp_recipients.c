@@ -5,8 +5,8 @@
 #include <assert.h>
 
 enum {
-	/* A text, and some for the arena's own. */
-	RECIPIENT_OCTETS = 2 * WIRE_TEXT_OCTETS,
+	/* A few texts of transactions that may be its own. */
+	RECIPIENT_OCTETS = 4 * WIRE_TEXT_OCTETS,
 	MESSAGE_OCTETS = 64 << 10,
 };
 

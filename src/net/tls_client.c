@@ -102,6 +102,31 @@ size_t tls_client_roots(const struct tls_client *client)
 	return client->roots;
 }
 
+/* --- requests ------------------------------------------------------------------- */
+
+static const struct slice *copy_all(const struct slice *items, size_t count,
+				    struct arena *arena)
+{
+	struct slice *copies = arena_array(arena, count, sizeof(*copies));
+
+	for (size_t i = 0; i < count; i++)
+		copies[i] = arena_copy(arena, items[i]);
+	return copies;
+}
+
+struct tls_client_request tls_client_request_copy(
+	const struct tls_client_request *request, struct arena *arena)
+{
+	return (struct tls_client_request){
+		.server_name = arena_copy(arena, request->server_name),
+		.other_names = copy_all(request->other_names,
+					request->other_count, arena),
+		.other_count = request->other_count,
+		.tlsa = copy_all(request->tlsa, request->tlsa_count, arena),
+		.tlsa_count = request->tlsa_count,
+	};
+}
+
 /* --- one session ----------------------------------------------------------------- */
 
 struct name {

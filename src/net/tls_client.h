@@ -6,6 +6,7 @@
 #ifndef NET_TLS_CLIENT_H
 #define NET_TLS_CLIENT_H
 
+#include "base/arena.h"
 #include "base/slice.h"
 
 #include <openssl/types.h>
@@ -37,6 +38,10 @@ struct tls_client_request {
 	const struct slice *tlsa;
 	size_t tlsa_count;
 };
+
+/* With all it points to in arena. */
+struct tls_client_request tls_client_request_copy(
+	const struct tls_client_request *request, struct arena *arena);
 
 /* For stream.c: a fresh SSL in connect state; NULL if the name is unusable. */
 SSL *tls_client_session(struct tls_client *client,
