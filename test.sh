@@ -5,7 +5,9 @@
 #   ./test.sh unit system lint     the named parts only
 #
 # As root (or with sudo) it first installs what a fresh Debian 12 lacks; anyone
-# else needs it installed already. Everything is built in $BUILD_DIR, and the
+# else needs it installed already. That brings the filters of Debian that tests
+# run; they are not started, but would be at the next boot: use a machine for
+# tests. Everything is built in $BUILD_DIR, and the
 # last line says "N passed, M failed"; the exit status is 0 if M is 0.
 set -u
 cd "$(dirname "$0")" || exit 1
