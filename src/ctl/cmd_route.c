@@ -42,7 +42,10 @@ static void print_route(const json_t *line)
 	const json_t *host;
 	size_t i;
 
-	json_array_foreach(hosts, i, host) print_host(host);
+	json_array_foreach(hosts, i, host)
+	{
+		print_host(host);
+	}
 	if (!json_is_true(json_object_get(line, "secure")) &&
 	    json_array_size(hosts) > 0)
 		(void)puts("The domain is not signed with DNSSEC, or that "

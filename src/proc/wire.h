@@ -94,13 +94,13 @@ struct recipients {
 /* A host that takes mail for a domain. */
 struct host {
 	struct slice name;
-	uint16_t preference;
 	/* Its addresses as text, IPv6 and IPv4, in the order to be tried. */
 	struct slices addresses;
-	bool is_secure; /* name and addresses were validated */
 	/* TLSA records of _25._tcp.NAME (RFC 7672), usable ones only: three
 	 * octets (usage, selector, matching type) and the data. */
 	struct slices tlsa;
+	uint16_t preference;
+	bool is_secure;     /* name and addresses were validated */
 	bool has_tlsa;      /* there are validated ones, usable or not */
 	bool is_tlsa_bogus; /* they could not be had securely: do not use it */
 };
