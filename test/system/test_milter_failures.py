@@ -245,8 +245,8 @@ def test_dead_filter_is_told(culvers, one):
     one.reset({"E": CLOSE})
     assert world.send(CONTENT).code == 250
     assert world.sent_on == CONTENT
-    log = world.culver.log()[before:]
-    assert "raw" in log
+    wait_for(lambda: " unfiltered=raw" in world.culver.log()[before:], 5,
+             "its line in the log")
     said = world.culver.ctl("milter").stdout
     assert "raw" in said and "UNFILTERED" in said, said
 
