@@ -5,6 +5,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -302,6 +304,8 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 
 	assert(config->security == SMTP_PLAIN || config->tls != NULL);
 	(void)evutil_make_socket_nonblocking(fd);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
+			 sizeof(int));
 	c->base = base;
 	c->fd = fd;
 	c->security = config->security;

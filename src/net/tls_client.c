@@ -56,8 +56,8 @@ static void set_up(SSL_CTX *ctx)
 	(void)SSL_CTX_set_mode(
 		ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 			     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Where anybody will do, poor ciphers are better than plain text (RFC
-	 * 7435 3); the good ones come first. */
+	/* RFC 7435 3: where anybody will do, poor ciphers are better than
+	 * plain text. The good ones come first. */
 	SSL_CTX_set_security_level(ctx, 1);
 	(void)SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:"
 					   "HIGH:!aNULL:!eNULL:!PSK:!SRP");
