@@ -14,8 +14,7 @@
 enum {
 	TYPE_SOA = 6,
 	TYPE_DNSKEY = 48,
-	RECHECK_S = 300, /* whether signatures come through by now */
-	REST_MS = 3000,  /* after a probe without any answer */
+	REST_MS = 3000, /* after a probe without any answer */
 	ANSWER_OCTETS = 256 << 10,
 };
 
@@ -36,7 +35,7 @@ struct dns {
 	char **resolvers;
 	size_t resolver_count;
 	char *anchors;
-	unsigned timeout_ms;
+	unsigned timeout_ms, recheck_ms;
 	enum dns_mode mode;
 	/* Those who answer: validating, or not. While the mode is not known,
 	 * both may be there and none is used but for the probe. */
@@ -168,14 +167,22 @@ static void set_mode(struct dns *dns, enum dns_mode mode)
 	ask_all(dns);
 }
 
+static void recheck_later(const struct dns *dns)
+{
+	const struct timeval later = { .tv_sec = dns->recheck_ms / 1000,
+				       .tv_usec =
+					       dns->recheck_ms % 1000 * 1000L };
+
+	(void)event_add(dns->on_recheck, &later);
+}
+
 static void on_plain_probe(int error, const struct ub_result *r, void *arg)
 {
 	struct dns *dns = arg;
 
 	if (error == 0 && (r->havedata || r->nxdomain || r->rcode == 0)) {
 		set_mode(dns, DNS_UNVALIDATED);
-		(void)event_add(dns->on_recheck,
-				&(struct timeval){ .tv_sec = RECHECK_S });
+		recheck_later(dns);
 	} else {
 		fail_waiting(dns);
 	}
@@ -201,8 +208,7 @@ static void on_probe(int error, const struct ub_result *r, void *arg)
 	else if (dns->mode == DNS_UNTRIED)
 		probe_plain(dns);
 	else /* still not */
-		(void)event_add(dns->on_recheck,
-				&(struct timeval){ .tv_sec = RECHECK_S });
+		recheck_later(dns);
 }
 
 /* With an empty memory: it remembers what was bogus. */
@@ -297,6 +303,7 @@ static void keep_config(struct dns *dns, const struct dns_config *config)
 	if (config->anchors.n > 0)
 		memcpy(dns->anchors, config->anchors.p, config->anchors.n);
 	dns->timeout_ms = config->timeout_ms;
+	dns->recheck_ms = config->recheck_ms;
 }
 
 static bool is_changed(const struct dns *dns, const struct dns_config *config)

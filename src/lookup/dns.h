@@ -4,9 +4,9 @@
  *
  * Some resolvers do not pass signatures on. When the root's keys cannot be
  * validated, but the resolvers answer else, nothing is validated (dns_mode):
- * mail goes on without DANE, and the log says so. That is decided once, before
- * the first answer. Later, and once it was found that they do pass signatures,
- * what is bogus stays bogus.
+ * mail goes on without DANE, and the log says so. That is decided before the
+ * first answer, and tried again from time to time. Once it was found that they
+ * do pass signatures, what is bogus stays bogus.
  */
 #ifndef LOOKUP_DNS_H
 #define LOOKUP_DNS_H
@@ -60,6 +60,7 @@ struct dns_config {
 	size_t resolver_count;
 	struct slice anchors;
 	unsigned timeout_ms; /* of a question; then it is DNS_FAILED */
+	unsigned recheck_ms; /* while UNVALIDATED: when signatures are tried */
 };
 
 struct dns *dns_new(struct event_base *base, const struct dns_config *config);

@@ -11,6 +11,7 @@
 
 enum {
 	QUESTION_MS = 15000,
+	RECHECK_MS = 300000,
 	REQUESTS_MAX = 10000, /* the next is told to come again */
 };
 
@@ -155,6 +156,7 @@ static struct dns_config dns_config(const struct lookup *l)
 		.resolver_count = conf->resolver.count,
 		.anchors = slice_of(l->anchors),
 		.timeout_ms = QUESTION_MS,
+		.recheck_ms = RECHECK_MS,
 	};
 }
 

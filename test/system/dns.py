@@ -7,7 +7,8 @@ NSD, behind a relay that can be told to misbehave.
             ...
 
 Names below "plain" are in a zone that is not signed. What is in `bogus` is
-signed and then changed. Names end without a dot.
+signed and then changed. Names end without a dot. Names below "test", "invalid"
+and "localhost" are answered by libunbound itself (RFC 6761): take "example".
 """
 
 import os

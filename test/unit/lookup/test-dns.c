@@ -196,7 +196,8 @@ static struct dns_config config_of(const char *const *resolver,
 	return (struct dns_config){ .resolvers = resolver,
 				    .resolver_count = 1,
 				    .anchors = slice_of(anchors),
-				    .timeout_ms = 60000 };
+				    .timeout_ms = 60000,
+				    .recheck_ms = 60000 };
 }
 
 static const char *const here = "127.0.0.1", *const there = "127.0.0.2";
@@ -368,6 +369,35 @@ static void test_resolver_without_signatures(void **state)
 	}
 }
 
+/* What was asked before is answered by whom it was asked of. */
+static void test_signatures_come_through_later(void **state)
+{
+	struct dns_config config = config_of(&here, ". DS 2");
+	struct world w;
+
+	(void)state;
+	set_up(&w, ". DS 1");
+	config.recheck_ms = 0;
+	dns_configure(w.dns, &config);
+	(void)ask(&w);
+	answer(true, ".", TYPE_DNSKEY, &servfail);
+	answer(false, ".", TYPE_SOA, &plain);
+	turn(&w);
+	answer(true, ".", TYPE_DNSKEY, &bogus); /* not yet */
+	assert_int_equal(dns_mode(w.dns), DNS_UNVALIDATED);
+	turn(&w);
+	answer(true, ".", TYPE_DNSKEY, &secure);
+	assert_int_equal(dns_mode(w.dns), DNS_VALIDATES);
+	answer(false, "a.org", DNS_A, &plain);
+	assert_int_equal(w.answers, 1);
+	(void)ask(&w);
+	answer(true, "a.org", DNS_A, &secure);
+	assert_true(w.got.is_secure);
+	turn(&w);
+	assert_false(is_asked(true));
+	tear_down(&w);
+}
+
 static void test_nobody_answers(void **state)
 {
 	struct world w;
@@ -490,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_alias),
 		cmocka_unit_test(test_bogus_is_never_insecure_later),
 		cmocka_unit_test(test_resolver_without_signatures),
+		cmocka_unit_test(test_signatures_come_through_later),
 		cmocka_unit_test(test_nobody_answers),
 		cmocka_unit_test(test_without_anchors),
 		cmocka_unit_test(test_configure),
