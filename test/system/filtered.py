@@ -52,8 +52,12 @@ class Filtered:
         self.directory = tempfile.mkdtemp(prefix="fl", dir="/tmp")
         os.chmod(self.directory, 0o755)
         self.lmtp = FakeLmtp(os.path.join(self.directory, "lmtp"))
-        self.culver = Culver(dovecot, milters=milters,
-                             dovecot_lmtp=self.lmtp.path, **settings)
+        try:
+            self.culver = Culver(dovecot, milters=milters,
+                                 dovecot_lmtp=self.lmtp.path, **settings)
+        except BaseException: # there is nothing to leave by __exit__
+            self._clean_up()
+            raise
 
     def __enter__(self):
         self.culver.__enter__()
@@ -63,8 +67,11 @@ class Filtered:
         try:
             self.culver.__exit__(*how)
         finally:
-            self.lmtp.close()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self._clean_up()
+
+    def _clean_up(self):
+        self.lmtp.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def forget(self):
         self.lmtp.received.clear()
