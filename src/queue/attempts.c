@@ -172,16 +172,18 @@ static size_t free_places(const struct attempts *a, enum store_line line)
 	return least(ATTEMPTS_WINDOW - all, ATTEMPTS_LINE - a->count[line]);
 }
 
-static int fill_line(struct attempts *a, enum store_line line, int64_t now,
+/* Returns how many were taken, or -errno. */
+static int fill_page(struct attempts *a, enum store_line line, int64_t now,
 		     uint64_t now_ms)
 {
 	enum role role = line == STORE_REPORT ? ROLE_RECEIVE : ROLE_DELIVER;
 	AUTO(arena_free) struct arena *arena = arena_new(FILL_OCTETS);
 	struct opened opened = { .fd = -1 };
-	struct store_entry due[ATTEMPTS_WINDOW];
+	struct store_entry due[ATTEMPTS_PAGE];
 	struct store_page page = { .arena = arena,
 				   .entries = due,
-				   .max = free_places(a, line) };
+				   .max = least(free_places(a, line),
+						ATTEMPTS_PAGE) };
 	struct link *links[ROLE_INDEX_MAX];
 	size_t peers = a->peers->list(a->peers->arg, role, links);
 	int r;
@@ -194,7 +196,18 @@ static int fill_line(struct attempts *a, enum store_line line, int64_t now,
 	for (size_t i = 0; i < page.count; i++)
 		begin(a, links[a->turn++ % peers], &due[i], &opened, now_ms);
 	fd_close(&opened.fd);
-	return 0;
+	return (int)page.count;
+}
+
+static int fill_line(struct attempts *a, enum store_line line, int64_t now,
+		     uint64_t now_ms)
+{
+	int r;
+
+	do
+		r = fill_page(a, line, now, now_ms);
+	while (r == ATTEMPTS_PAGE);
+	return r < 0 ? r : 0;
 }
 
 int attempts_fill(struct attempts *a, int64_t now, uint64_t now_ms)
@@ -228,7 +241,7 @@ void attempts_on_result(struct attempts *a, const struct link *from,
 
 	if (t == NULL || m->outcome.kind > OUTCOME_CANCELLED)
 		return; /* given up meanwhile */
-	batch_outcome(a->batch, t->row, &m->outcome);
+	batch_postpone(a->batch, t->row, &m->outcome, m->again_s);
 	forget(a, t);
 }
 

@@ -10,8 +10,9 @@
 #include "queue/batch.h"
 
 enum {
-	ATTEMPTS_WINDOW = 64, /* with deliver */
-	ATTEMPTS_LINE = 48,   /* of these, from one line */
+	ATTEMPTS_WINDOW = 256, /* with deliver */
+	ATTEMPTS_LINE = 192,   /* of these, from one line */
+	ATTEMPTS_PAGE = 64,    /* read at once */
 	ATTEMPTS_LOOKUPS = 16,
 	ATTEMPTS_REST_MS = 3000, /* after deliver was lost */
 	ATTEMPTS_LOOKUP_MS = 120000,

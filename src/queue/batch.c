@@ -107,13 +107,20 @@ void batch_settle(struct batch *b, const struct msg_settle *m)
 	push(b, op);
 }
 
-void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
+void batch_postpone(struct batch *b, uint64_t row, const struct outcome *o,
+		    uint32_t again_s)
 {
 	struct op *op = op_new(OP_OUTCOME, NULL, 0);
 
 	op->row = row;
+	op->again_s = again_s;
 	op_copy_outcome(op, o);
 	push(b, op);
+}
+
+void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
+{
+	batch_postpone(b, row, o, 0);
 }
 
 static bool are_paths(struct targets targets)

@@ -116,7 +116,11 @@ static int apply_outcome(struct op *op, struct turn *t)
 
 	if (r == -ENOENT)
 		return 0; /* settled meanwhile */
-	return r < 0 ? r : verdict_apply(t, e, &op->outcome);
+	if (r < 0)
+		return r;
+	return op->outcome.kind == OUTCOME_CANCELLED
+		       ? verdict_postpone(t, e, &op->outcome, op->again_s)
+		       : verdict_apply(t, e, &op->outcome);
 }
 
 static const struct outcome *try_later(enum resolve_result result)

@@ -50,6 +50,7 @@ struct op {
 		} change;
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
+	uint32_t again_s;       /* OUTCOME: of ATTEMPT_RESULT */
 };
 
 struct op *op_new(enum op_kind kind, struct link *from, uint64_t id);

@@ -2,7 +2,8 @@
 
 #include "queue/report.h"
 
-enum { CANCELLED_S = 5 }; /* until it is due again */
+/* Until it is due again: at least, and at most. */
+enum { CANCELLED_S = 5, POSTPONED_S = 3600 };
 
 static void note(struct turn *t, const struct store_entry *e,
 		 const char *message, const struct outcome *outcome)
@@ -99,14 +100,19 @@ static int defer(struct turn *t, const struct store_entry *e,
 	return store_defer(t->store, e->recipient.row, due, t->now, outcome);
 }
 
-static int cancel(struct turn *t, const struct store_entry *e)
+int verdict_postpone(struct turn *t, const struct store_entry *e,
+		     const struct outcome *outcome, uint32_t again_s)
 {
 	const struct schedule s = schedule_of(t, &e->message);
+	const struct outcome *why =
+		e->recipient.attempts > 0 ? &e->recipient.last : outcome;
+	int64_t wait = again_s < CANCELLED_S ? CANCELLED_S : again_s;
 
-	if (e->recipient.attempts > 0 &&
-	    schedule_is_over(&s, e->message.since, t->now))
-		return fail(t, e, &e->recipient.last, true);
-	return store_postpone(t->store, e->recipient.row, t->now + CANCELLED_S);
+	if (why->text.n > 0 && schedule_is_over(&s, e->message.since, t->now))
+		return fail(t, e, why, true);
+	if (wait > POSTPONED_S)
+		wait = POSTPONED_S;
+	return store_postpone(t->store, e->recipient.row, t->now + wait);
 }
 
 /* RFC 3461 5.2: what the next server has agreed to tell is not told twice; what
@@ -134,7 +140,7 @@ int verdict_apply(struct turn *t, const struct store_entry *e,
 	case OUTCOME_UNCERTAIN:
 		return defer(t, e, outcome);
 	case OUTCOME_CANCELLED:
-		return cancel(t, e);
+		return verdict_postpone(t, e, outcome, 0);
 	}
 	return 0;
 }

@@ -11,6 +11,11 @@
 int verdict_apply(struct turn *t, const struct store_entry *e,
 		  const struct outcome *outcome);
 
+/* Not tried, and to be tried after again_s at the soonest, or 0; outcome says
+ * why, for who waits until his message's life is over. */
+int verdict_postpone(struct turn *t, const struct store_entry *e,
+		     const struct outcome *outcome, uint32_t again_s);
+
 /* A report's address was resolved: its targets take its place. */
 int verdict_resolve(struct turn *t, const struct store_entry *e,
 		    struct targets targets);

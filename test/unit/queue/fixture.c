@@ -206,6 +206,7 @@ static void record(struct sent *s, const struct message *m, int fd)
 		s->row = m->queue_entry.row;
 		s->queue_id = m->queue_entry.queue_id;
 		s->number = m->queue_entry.attempts;
+		s->next_try = m->queue_entry.next_try;
 		s->address = text_of(m->queue_entry.target.address);
 		s->kind = m->queue_entry.target.kind;
 		s->hold = text_of(m->queue_entry.hold);

@@ -16,6 +16,7 @@ struct sent {
 	enum message_type type;
 	uint64_t id, queue_id, row, number; /* number: error, total, count */
 	bool has_room;
+	uint64_t next_try; /* of QUEUE_ENTRY */
 	char *address;
 	enum target_kind kind; /* of ATTEMPT and QUEUE_ENTRY */
 	char *via;             /* of ATTEMPT */

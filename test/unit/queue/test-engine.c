@@ -2,7 +2,9 @@
 
 #include "fixture.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "queue/attempts.h"
 #include "smtp/params.h"
 
 #include <errno.h>
@@ -165,7 +167,7 @@ static void test_deferred_mail_leaves_room_for_new_mail(void **state)
 	size_t tried;
 
 	f->has_deliver = false;
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < ATTEMPTS_WINDOW; i++) {
 		struct recipient r;
 		struct message m = fixture_enqueue(&r, "old@example.com");
 
@@ -178,11 +180,49 @@ static void test_deferred_mail_leaves_room_for_new_mail(void **state)
 	f->has_deliver = true;
 	engine_tick(f->engine);
 	tried = fixture_count(f, MESSAGE_ATTEMPT);
-	assert_in_range(tried, 1, 63);
+	assert_in_range(tried, 1, ATTEMPTS_WINDOW - 1);
 	send_one(f, "new@example.com");
 	assert_int_equal(fixture_count(f, MESSAGE_ATTEMPT), tried + 1);
 	assert_string_equal(must_find(f, MESSAGE_ATTEMPT, tried)->address,
 			    "new@example.com");
+}
+
+/* Its destination is too busy: that was no try, and it waits as it is told. */
+static void test_what_was_turned_away_comes_again(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = { .type = MESSAGE_ATTEMPT_RESULT, .fd = -1 };
+	struct message list = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
+	const struct sent *entry;
+	uint64_t now = (uint64_t)clock_wall_s();
+
+	send_one(f, "bob@example.com");
+	m.attempt_result = (struct msg_attempt_result){
+		.id = must_find(f, MESSAGE_ATTEMPT, 0)->id,
+		.outcome = { .kind = OUTCOME_CANCELLED,
+			     .status = { 4, 4, 5 },
+			     .text = S("too many wait") },
+		.again_s = 100,
+	};
+	engine_on_message(f->engine, fixture_deliver(), &m);
+	fixture_run(f);
+	list.queue_list.limit = 1;
+	engine_on_message(f->engine, fixture_control(), &list);
+	entry = must_find(f, MESSAGE_QUEUE_ENTRY, 0);
+	assert_int_equal(entry->number, 0);
+	assert_in_range(entry->next_try, now + 100, now + 110);
+}
+
+/* It does not wait so for ever. */
+static void test_what_is_always_turned_away_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	f->settings.schedule.lifetime_s = 0;
+	send_one(f, "bob@example.com");
+	fixture_result(f, must_find(f, MESSAGE_ATTEMPT, 0)->id,
+		       OUTCOME_CANCELLED, 445, "too many wait");
+	assert_int_equal(fixture_count(f, MESSAGE_RESOLVE), 1);
 }
 
 static void test_the_list_comes_in_pages(void **state)
@@ -723,6 +763,8 @@ static int run(const char *group)
 		TEST(test_what_was_under_way_is_tried_again_after_a_crash),
 		TEST(test_a_lost_deliver_is_given_time),
 		TEST(test_without_deliver_mail_waits),
+		TEST(test_what_was_turned_away_comes_again),
+		TEST(test_what_is_always_turned_away_ends),
 		TEST(test_deferred_mail_leaves_room_for_new_mail),
 		TEST(test_the_list_comes_in_pages),
 		TEST(test_what_a_session_delivers_is_not_tried),
