@@ -121,6 +121,28 @@ static bool check_resolver(const struct check_place *at, const char *value)
 			value);
 }
 
+static bool check_ipv6(const struct check_place *at, const char *value)
+{
+	if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ||
+	    strcmp(value, "auto") == 0)
+		return true;
+	return CHECK_NO(at, "\"%s\" is none of yes, no, auto", value);
+}
+
+static bool check_address4(const struct check_place *at, const char *value)
+{
+	if (value[0] == '\0' || value_is_address(AF_INET, slice_of(value)))
+		return true;
+	return CHECK_NO(at, "\"%s\" is no IPv4 address", value);
+}
+
+static bool check_address6(const struct check_place *at, const char *value)
+{
+	if (value[0] == '\0' || value_is_address(AF_INET6, slice_of(value)))
+		return true;
+	return CHECK_NO(at, "\"%s\" is no IPv6 address", value);
+}
+
 /* --- of a block milter -------------------------------------------------------- */
 
 static bool check_endpoint(const struct check_place *at, const char *value)
@@ -231,6 +253,9 @@ static const struct {
 	{ "listen_submission", check_listen },
 	{ "listen_submissions", check_listen },
 	{ "resolver", check_resolver },
+	{ "outbound_ipv6", check_ipv6 },
+	{ "outbound_address4", check_address4 },
+	{ "outbound_address6", check_address6 },
 	{ "trust_anchor", check_path_or_none },
 	{ "socket", check_endpoint },
 	{ "on_failure", check_on_failure },

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/jobs.h"
+#include "net/tls_client.h"
 #include "proc/role.h"
 
 #include <assert.h>
@@ -16,13 +17,15 @@ enum {
 	ANSWER_MS = 60000,
 	FINAL_MS = 300000, /* Sieve may submit mail and wait for that */
 	IDLE_MS = 60000,
+	OUTSIDE_IDLE_MS = 5000, /* others' connections are not ours to keep */
 };
 
 struct deliver {
 	struct role_self *self;
 	unsigned waiting_max;
-	struct lmtp_pool *pool; /* these three from start() on */
+	struct lmtp_pool *pool; /* these four from start() on */
 	struct commands *commands;
+	struct remote *remote;
 	struct jobs *jobs;
 	bool knows_features, has_smtputf8;
 	bool is_unreachable;      /* said so already */
@@ -88,6 +91,38 @@ static struct lmtp_pool_config pool_config(struct role_self *self)
 	};
 }
 
+/* --- outside --------------------------------------------------------------------- */
+
+/* Where IPv6 is half set up, mail from it is refused: only who named an address
+ * has thought of its reverse name. */
+static bool uses_ipv6(const struct conf *conf)
+{
+	if (strcmp(conf->outbound_ipv6, "auto") == 0)
+		return conf->outbound_address6[0] != '\0';
+	return strcmp(conf->outbound_ipv6, "yes") == 0;
+}
+
+/* A destination rests less than its mail, which so meets it awake. */
+static struct remote_config remote_config(struct role_self *self)
+{
+	const struct conf *conf = role_conf(self);
+
+	return (struct remote_config){
+		.hostname = conf->hostname,
+		.address4 = conf->outbound_address4,
+		.address6 = conf->outbound_address6,
+		.port = (unsigned)conf->outbound_port,
+		.uses_ipv6 = uses_ipv6(conf),
+		.uses_loopback = conf->outbound_loopback,
+		.connections = (unsigned)conf->outbound_connections,
+		.connections_per_destination =
+			(unsigned)conf->outbound_connections_per_destination,
+		.idle_ms = OUTSIDE_IDLE_MS,
+		.rest_ms = (unsigned)conf->retry_first * 1000 / 2,
+		.rest_max_ms = (unsigned)conf->retry_longest * 1000 / 2,
+	};
+}
+
 /* --- the end --------------------------------------------------------------------- */
 
 /* Sessions that still end may still bring mail: `receive` goes first. */
@@ -129,6 +164,7 @@ static void on_drain(struct role_self *self, unsigned timeout_ms, void *arg)
 	d->on_drained = evtimer_new(role_base(self), on_drain_timeout, d);
 	assert(d->on_drained != NULL);
 	(void)event_add(d->on_drained, &tv);
+	remote_drain(d->remote);
 	leave_if_drained(d);
 }
 
@@ -162,6 +198,13 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.targets = { &in->target, 1 },
 		.content_octets = in->content_octets,
 		.is_8bit = in->is_8bit,
+		.queue_id = in->queue_id,
+		.is_smtputf8 = in->is_smtputf8,
+		.envid = in->envid,
+		.ret = in->ret,
+		.notify = in->notify,
+		.orcpt_type = in->orcpt_type,
+		.orcpt = in->orcpt,
 	};
 
 	/* While we end it is left unanswered: once we are gone it was not
@@ -186,6 +229,8 @@ static void on_message(struct role_self *self, struct link *from,
 		on_attempt(d, from, m);
 	else if (m->type == MESSAGE_COMMAND_RESULT)
 		commands_on_result(d->commands, &m->command_result);
+	else if (m->type == MESSAGE_ROUTE)
+		remote_on_route(d->remote, &m->route);
 }
 
 static void on_peer(struct role_self *self, struct link *peer, void *arg)
@@ -197,6 +242,8 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 		tell_features(d, peer);
 	else if (link_peer(peer) == ROLE_HOOK && d->commands != NULL)
 		commands_use_hook(d->commands, peer);
+	else if (link_peer(peer) == ROLE_LOOKUP && d->remote != NULL)
+		remote_use_lookup(d->remote, peer);
 }
 
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
@@ -208,6 +255,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 		return;
 	if (link_peer(peer) == ROLE_HOOK)
 		commands_use_hook(d->commands, NULL);
+	if (link_peer(peer) == ROLE_LOOKUP)
+		remote_use_lookup(d->remote, NULL);
 	jobs_forget(d->jobs, peer);
 	leave_if_drained(d);
 }
@@ -217,23 +266,33 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 static void on_conf(struct role_self *self, void *arg)
 {
 	struct deliver *d = arg;
-	struct lmtp_pool_config config = pool_config(self);
+	struct lmtp_pool_config inside = pool_config(self);
+	struct remote_config outside = remote_config(self);
 
-	if (d->pool != NULL)
-		lmtp_pool_configure(d->pool, &config);
+	if (d->pool == NULL)
+		return;
+	lmtp_pool_configure(d->pool, &inside);
+	remote_configure(d->remote, &outside);
 }
 
 static void start(struct role_self *self, void *arg)
 {
 	struct deliver *d = arg;
-	struct lmtp_pool_config config = pool_config(self);
+	struct lmtp_pool_config inside = pool_config(self);
+	struct remote_config outside = remote_config(self);
+	AUTO(tls_client_free) struct tls_client *tls = tls_client_new(S(""));
 
 	d->self = self;
-	d->pool = lmtp_pool_new(role_base(self), &config, want_socket,
+	d->pool = lmtp_pool_new(role_base(self), &inside, want_socket,
 				on_features, d);
 	d->commands = commands_new(role_base(self));
 	commands_use_hook(d->commands, role_peer(self, ROLE_HOOK, 0));
-	d->jobs = jobs_new(d->pool, d->commands, d->waiting_max, on_empty, d);
+	d->remote = remote_new(role_base(self), &outside, tls);
+	remote_use_lookup(d->remote, role_peer(self, ROLE_LOOKUP, 0));
+	d->jobs = jobs_new(&(const struct jobs_ways){ .pool = d->pool,
+						      .commands = d->commands,
+						      .remote = d->remote },
+			   d->waiting_max, on_empty, d);
 }
 
 /* Each job holds a descriptor; what the link cannot receive would be lost. */
@@ -268,6 +327,7 @@ int deliver_main(unsigned index)
 
 	lmtp_pool_free(&d.pool);
 	commands_free(&d.commands);
+	remote_free(&d.remote);
 	jobs_free(&d.jobs);
 	if (d.on_drained != NULL)
 		event_free(d.on_drained);

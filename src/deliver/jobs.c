@@ -22,6 +22,7 @@ struct part {
 	/* Until its result, by kind. */
 	struct lmtp_delivery *delivery;
 	struct command_run *run;
+	struct remote_delivery *remote;
 };
 
 struct job {
@@ -35,26 +36,25 @@ struct job {
 	struct arena *arena;
 	struct slice trace;
 	struct slice reverse_path;
+	struct slice envid, orcpt_type, orcpt;
 	struct part *parts;
 	size_t part_count, open_count;
 };
 
 struct jobs {
-	struct lmtp_pool *pool;
-	struct commands *commands;
+	struct jobs_ways ways;
 	unsigned waiting_max;
 	jobs_on_empty *on_empty;
 	void *arg;
 	TAILQ_HEAD(job_list, job) all;
 };
 
-struct jobs *jobs_new(struct lmtp_pool *pool, struct commands *commands,
-		      unsigned waiting_max, jobs_on_empty *on_empty, void *arg)
+struct jobs *jobs_new(const struct jobs_ways *ways, unsigned waiting_max,
+		      jobs_on_empty *on_empty, void *arg)
 {
 	struct jobs *jobs = mem_new(sizeof(*jobs));
 
-	jobs->pool = pool;
-	jobs->commands = commands;
+	jobs->ways = *ways;
 	jobs->waiting_max = waiting_max;
 	jobs->on_empty = on_empty;
 	jobs->arg = arg;
@@ -91,49 +91,62 @@ bool jobs_is_empty(const struct jobs *jobs)
 /* --- results ------------------------------------------------------------------- */
 
 static void send_result(struct link *to, bool is_attempt, uint64_t id,
-			size_t index, struct outcome outcome)
+			size_t index, const struct remote_end *end)
 {
 	struct message m = { .type = MESSAGE_DELIVER_RESULT };
 
 	if (is_attempt) {
 		m.type = MESSAGE_ATTEMPT_RESULT;
 		m.attempt_result.id = id;
-		m.attempt_result.outcome = outcome;
+		m.attempt_result.outcome = end->outcome;
+		m.attempt_result.again_s = end->again_s;
 	} else {
 		m.deliver_result.id = id;
 		m.deliver_result.index = (uint32_t)index;
-		m.deliver_result.outcome = outcome;
+		m.deliver_result.outcome = end->outcome;
 	}
 	link_send(to, &m, -1);
 }
 
 static void log_result(struct slice trace, struct target target,
-		       uint64_t begun_ms, const struct outcome *o)
+		       uint64_t begun_ms, const struct remote_end *end)
 {
-	const struct log_ctx ctx = { .key = "trace", .value = trace };
+	const struct log_ctx inner = { .key = "trace", .value = trace };
+	const struct log_ctx host = { .outer = &inner,
+				      .key = "host",
+				      .value = end->host };
+	const struct log_ctx address = { .outer = &host,
+					 .key = "address",
+					 .value = end->address };
+	const struct log_ctx tls = { .outer = &address,
+				     .key = "tls",
+				     .value = end->tls };
+	const struct outcome *o = &end->outcome;
+	const struct log_ctx *ctx = end->host.n > 0 ? &tls : &inner;
 	char status[16];
 
 	(void)snprintf(status, sizeof(status), "%u.%u.%u", o->status[0],
 		       o->status[1], o->status[2]);
-	LOG(LOG_INFO, &ctx, outcome_name(o->kind),
+	LOG(LOG_INFO, ctx, outcome_name(o->kind),
 	    log_text("recipient", target.address), log_number("code", o->code),
 	    log_string("status", status), log_text("text", o->text),
 	    log_number("delay_ms", clock_monotonic_ms() - begun_ms));
 }
 
 /* The part has its end; the job may be gone after this. */
-static void end_part(struct part *part, struct outcome outcome)
+static void end_part(struct part *part, const struct remote_end *end)
 {
 	struct job *j = part->job;
 	struct jobs *jobs = j->jobs;
 
 	part->delivery = NULL;
 	part->run = NULL;
-	if (outcome.kind != OUTCOME_CANCELLED)
-		log_result(j->trace, part->target, j->begun_ms, &outcome);
+	part->remote = NULL;
+	if (end->outcome.kind != OUTCOME_CANCELLED)
+		log_result(j->trace, part->target, j->begun_ms, end);
 	if (j->from != NULL)
 		send_result(j->from, j->is_attempt, j->id,
-			    (size_t)(part - j->parts), outcome);
+			    (size_t)(part - j->parts), end);
 	if (--j->open_count > 0)
 		return;
 	job_free(&j);
@@ -143,25 +156,61 @@ static void end_part(struct part *part, struct outcome outcome)
 
 static void on_result(enum lmtp_end end, const struct reply *reply, void *arg)
 {
-	end_part(arg, outcome_of(end, reply));
+	const struct remote_end e = { .outcome = outcome_of(end, reply) };
+
+	end_part(arg, &e);
 }
 
 static void on_command_end(const struct outcome *outcome, void *arg)
 {
-	end_part(arg, *outcome);
+	const struct remote_end end = { .outcome = *outcome };
+
+	end_part(arg, &end);
+}
+
+static void on_remote_end(const struct remote_end *end, void *arg)
+{
+	end_part(arg, end);
 }
 
 void jobs_refuse(const struct job_request *request, struct outcome outcome)
 {
+	const struct remote_end end = { .outcome = outcome };
+
 	for (size_t i = 0; i < request->targets.count; i++) {
 		log_result(request->trace, request->targets.items[i],
-			   clock_monotonic_ms(), &outcome);
+			   clock_monotonic_ms(), &end);
 		send_result(request->from, request->is_attempt, request->id, i,
-			    outcome);
+			    &end);
 	}
 }
 
 /* --- beginnings ------------------------------------------------------------------ */
+
+static struct remote_delivery *send_outside(struct part *part,
+					    const struct job_request *request)
+{
+	struct job *j = part->job;
+	const struct remote_request out = {
+		.queue_id = request->queue_id,
+		.trace = j->trace,
+		.reverse_path = j->reverse_path,
+		.envid = j->envid,
+		.ret = request->ret <= DSN_RET_HDRS ? (enum dsn_ret)request->ret
+						    : DSN_RET_NONE,
+		.is_8bit = request->is_8bit,
+		.is_smtputf8 = request->is_smtputf8,
+		.content_fd = j->fd,
+		.content_octets = request->content_octets,
+		.via = part->target.via,
+		.recipient = { .address = part->target.address,
+			       .notify = request->notify,
+			       .orcpt_type = j->orcpt_type,
+			       .orcpt = j->orcpt },
+	};
+
+	return remote_deliver(j->jobs->ways.remote, &out, on_remote_end, part);
+}
 
 static void start_part(struct part *part, const struct job_request *request)
 {
@@ -183,15 +232,16 @@ static void start_part(struct part *part, const struct job_request *request)
 
 	switch (part->target.kind) {
 	case TARGET_MAILBOX:
-		part->delivery = lmtp_deliver(j->jobs->pool, &mailbox,
+		part->delivery = lmtp_deliver(j->jobs->ways.pool, &mailbox,
 					      !j->is_attempt, on_result, part);
 		break;
 	case TARGET_COMMAND:
-		part->run = commands_run(j->jobs->commands, &command,
+		part->run = commands_run(j->jobs->ways.commands, &command,
 					 on_command_end, part);
 		break;
 	case TARGET_REMOTE:
-		break; /* is_possible() */
+		part->remote = send_outside(part, request);
+		break;
 	}
 }
 
@@ -220,17 +270,21 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 	j->arena = arena_new(JOB_ARENA_OCTETS);
 	j->trace = arena_copy(j->arena, request->trace);
 	j->reverse_path = arena_copy(j->arena, request->reverse_path);
+	j->envid = arena_copy(j->arena, request->envid);
+	j->orcpt_type = arena_copy(j->arena, request->orcpt_type);
+	j->orcpt = arena_copy(j->arena, request->orcpt);
 	j->part_count = j->open_count = request->targets.count;
 	j->parts = arena_array(j->arena, j->part_count, sizeof(*j->parts));
 	TAILQ_INSERT_TAIL(&jobs->all, j, entry);
 	start_parts(j, request);
 }
 
-/* There is no way outside yet. */
+/* Mail for outside comes from the queue, as it may take days. */
 static bool is_possible(const struct job_request *request)
 {
 	for (size_t i = 0; i < request->targets.count; i++)
-		if (request->targets.items[i].kind == TARGET_REMOTE)
+		if (request->targets.items[i].kind == TARGET_REMOTE &&
+		    !request->is_attempt)
 			return false;
 	return true;
 }
@@ -246,8 +300,10 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 		jobs_refuse(request,
 			    outcome_deferred(3, 0, "the content is unusable"));
 	} else if (!is_possible(request)) {
-		jobs_refuse(request, outcome_deferred(3, 5, "no way outside"));
-	} else if (lmtp_pool_waiting(jobs->pool) + count > jobs->waiting_max) {
+		jobs_refuse(request,
+			    outcome_deferred(3, 5, "it has to be queued"));
+	} else if (lmtp_pool_waiting(jobs->ways.pool) + count >
+		   jobs->waiting_max) {
 		jobs_refuse(request,
 			    outcome_deferred(3, 2, "busy: too many wait"));
 	} else if (count > 0) {
@@ -261,24 +317,29 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 
 static bool is_withdrawn(struct part *part)
 {
-	return part->delivery != NULL ? lmtp_withdraw(&part->delivery)
-				      : command_withdraw(&part->run);
+	if (part->delivery != NULL)
+		return lmtp_withdraw(&part->delivery);
+	return part->run != NULL ? command_withdraw(&part->run)
+				 : remote_withdraw(&part->remote);
 }
 
 /* Takes back what has not begun. The job may be gone after this. */
 static void withdraw(struct job *j)
 {
-	const struct outcome cancelled = { .kind = OUTCOME_CANCELLED };
+	const struct remote_end cancelled = {
+		.outcome = { .kind = OUTCOME_CANCELLED },
+	};
 	size_t open = j->open_count;
 
 	for (size_t i = 0; open > 0 && i < j->part_count; i++) {
 		struct part *part = &j->parts[i];
 
-		if (part->delivery == NULL && part->run == NULL)
+		if (part->delivery == NULL && part->run == NULL &&
+		    part->remote == NULL)
 			continue;
 		open--;
 		if (is_withdrawn(part))
-			end_part(part, cancelled);
+			end_part(part, &cancelled);
 	}
 }
 

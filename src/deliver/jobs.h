@@ -7,6 +7,7 @@
 #define DELIVER_JOBS_H
 
 #include "deliver/commands.h"
+#include "deliver/remote.h"
 #include "lmtp/pool.h"
 #include "proc/link.h"
 
@@ -21,17 +22,29 @@ struct job_request {
 	struct targets targets;
 	uint64_t content_octets;
 	bool is_8bit;
+	/* The rest is ATTEMPT's. */
+	uint64_t queue_id;
+	bool is_smtputf8;
+	struct slice envid;
+	uint32_t ret, notify;
+	struct slice orcpt_type, orcpt;
+};
+
+/* Where targets go, by kind. */
+struct jobs_ways {
+	struct lmtp_pool *pool;
+	struct commands *commands;
+	struct remote *remote;
 };
 
 /* Called when the last job has ended. */
 typedef void jobs_on_empty(void *arg);
 
-/* Mailboxes go to pool, commands to commands. waiting_max: deliveries that may
- * wait for a connection; a job that would make them more is answered "busy" at
- * once. */
-struct jobs *jobs_new(struct lmtp_pool *pool, struct commands *commands,
-		      unsigned waiting_max, jobs_on_empty *on_empty, void *arg);
-/* After the pool and the commands: what they do points here. */
+/* waiting_max: deliveries that may wait for a connection; a job that would make
+ * them more is answered "busy" at once. */
+struct jobs *jobs_new(const struct jobs_ways *ways, unsigned waiting_max,
+		      jobs_on_empty *on_empty, void *arg);
+/* After what ways names: what that does points here. */
 void jobs_free(struct jobs **jobs);
 
 /* Copies the request and takes fd over. What cannot be begun is answered. */

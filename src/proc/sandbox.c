@@ -112,6 +112,8 @@ static const int file_calls[] = {
 	SCMP_SYS(utimensat),
 };
 
+static const int deliver_calls[] = { SCMP_SYS(bind), SCMP_SYS(connect) };
+
 /* Sockets of its own, to ask DNS, and libunbound's thread; socket and clone
  * have rules of their own. */
 static const int lookup_calls[] = {
@@ -220,6 +222,24 @@ static int deny_clone3(scmp_filter_ctx ctx)
 				0);
 }
 
+/* TCP to other servers, from an address of ours. */
+static int allow_deliver(scmp_filter_ctx ctx)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int r = allow(ctx, deliver_calls, COUNT(deliver_calls));
+
+	for (size_t i = 0; r == 0 && i < COUNT(families); i++) {
+		const struct scmp_arg_cmp args[] = {
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM),
+		};
+
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+					   SCMP_SYS(socket), COUNT(args), args);
+	}
+	return r;
+}
+
 static int allow_lookup(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp is_ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET);
@@ -250,6 +270,8 @@ static int filter_calls(scmp_filter_ctx ctx, enum role role)
 		r = allow(ctx, accepting_calls, COUNT(accepting_calls));
 	if (r == 0 && role == ROLE_QUEUE)
 		r = allow(ctx, file_calls, COUNT(file_calls));
+	if (r == 0 && role == ROLE_DELIVER)
+		r = allow_deliver(ctx);
 	if (r == 0 && role == ROLE_LOOKUP)
 		r = allow_lookup(ctx);
 	if (r == 0)

@@ -7,7 +7,7 @@
  * them it is a list of calls that no such program needs (other processes'
  * memory, mounts, namespaces, the kernel itself), and no Landlock.
  *
- * ROLE_LOOKUP may make sockets of the Internet and threads: that is how DNS is
+ * ROLE_DELIVER may connect to other servers by TCP. ROLE_LOOKUP may make sockets of the Internet and threads: that is how DNS is
  * asked.
  */
 #ifndef PROC_SANDBOX_H

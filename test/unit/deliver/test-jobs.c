@@ -128,7 +128,9 @@ static int make_world(void **state)
 	w->base = event_base_new();
 	w->pool = lmtp_pool_new(w->base, &config, on_want, on_features, w);
 	w->commands = commands_new(w->base);
-	w->jobs = jobs_new(w->pool, w->commands, WAITING_MAX, on_empty, w);
+	w->jobs = jobs_new(&(const struct jobs_ways){ .pool = w->pool,
+						      .commands = w->commands },
+			   WAITING_MAX, on_empty, w);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	w->ours = link_new(w->base, pair[0], ROLE_DELIVER, ROLE_RECEIVE, 0,
 			   on_message, on_closed, w);

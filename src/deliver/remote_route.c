@@ -1,0 +1,261 @@
+#include "deliver/remote_route.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* A tripwire: the message that brought it is no bigger. */
+enum { ROUTE_ARENA_OCTETS = 2 * WIRE_OCTETS };
+
+struct remote_route {
+	unsigned refs;
+	struct arena *arena;
+	struct remote_hop hops[REMOTE_HOPS_MAX];
+	size_t count;
+	struct slice domain;
+	bool is_secure;
+	struct outcome refusal;
+};
+
+/* --- addresses ------------------------------------------------------------------- */
+
+static bool parse_address(struct slice text, unsigned port,
+			  struct remote_hop *hop)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&hop->to;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&hop->to;
+	char copy[INET6_ADDRSTRLEN] = "";
+
+	if (text.n == 0 || text.n >= sizeof(copy))
+		return false;
+	memcpy(copy, text.p, text.n);
+	if (inet_pton(AF_INET, copy, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((uint16_t)port);
+		hop->to_octets = sizeof(*v4);
+		return true;
+	}
+	if (inet_pton(AF_INET6, copy, &v6->sin6_addr) != 1)
+		return false;
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons((uint16_t)port);
+	hop->to_octets = sizeof(*v6);
+	return true;
+}
+
+static bool is_ipv6(const struct remote_hop *hop)
+{
+	return hop->to.ss_family == AF_INET6;
+}
+
+/* In host order; of an IPv4 address, also one that is written as IPv6. */
+static bool get_ipv4(const struct remote_hop *hop, uint32_t *ret_address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&hop->to;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&hop->to;
+	uint32_t address;
+
+	if (!is_ipv6(hop)) {
+		*ret_address = ntohl(v4->sin_addr.s_addr);
+		return true;
+	}
+	if (!IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return false;
+	memcpy(&address, v6->sin6_addr.s6_addr + 12, sizeof(address));
+	*ret_address = ntohl(address);
+	return true;
+}
+
+static bool is_loopback(const struct remote_hop *hop)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&hop->to;
+	uint32_t v4;
+
+	if (get_ipv4(hop, &v4))
+		return v4 >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/* An address that names one machine: not "this network", multicast, what is
+ * reserved, broadcast. */
+static bool is_unicast(const struct remote_hop *hop)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&hop->to;
+	uint32_t v4;
+
+	if (get_ipv4(hop, &v4))
+		return v4 >> 24 != 0 && v4 >> 28 < 14;
+	return !IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) &&
+	       !IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
+}
+
+/* --- hosts ----------------------------------------------------------------------- */
+
+/* Why hosts were passed over; the last one is told. */
+static const struct outcome no_address = {
+	.kind = OUTCOME_REFUSED,
+	.status = { 5, 4, 4 },
+	.text = SLICE("none of its hosts has an address that can be used"),
+};
+static const struct outcome is_ourselves = {
+	.kind = OUTCOME_REFUSED,
+	.status = { 5, 4, 6 },
+	.text = SLICE("its host has an address that leads back to ourselves"),
+};
+static const struct outcome no_ipv6 = {
+	.kind = OUTCOME_DEFERRED,
+	.status = { 4, 4, 4 },
+	.text = SLICE("its hosts have IPv6 addresses only, and we use IPv4"),
+};
+static const struct outcome bogus_tlsa = {
+	.kind = OUTCOME_DEFERRED,
+	.status = { 4, 7, 5 },
+	.text = SLICE("the TLSA records of its host cannot be had securely"),
+};
+
+static enum smtp_security demanded_by(const struct host *host)
+{
+	if (host->tlsa.count > 0)
+		return SMTP_DANE;
+	return host->has_tlsa ? SMTP_ENCRYPTED : SMTP_OPPORTUNISTIC;
+}
+
+static struct slices copy_slices(struct slices in, struct arena *arena)
+{
+	struct slice *items = arena_array(arena, in.count, sizeof(*items));
+
+	for (size_t i = 0; i < in.count; i++)
+		items[i] = arena_copy(arena, in.items[i]);
+	return (struct slices){ items, in.count };
+}
+
+static void add_hop(struct remote_route *r, const struct host *host,
+		    struct slice address, const struct remote_rules *rules)
+{
+	struct remote_hop hop = { .to = { .ss_family = AF_UNSPEC } };
+
+	if (r->count == REMOTE_HOPS_MAX ||
+	    !parse_address(address, rules->port, &hop) || !is_unicast(&hop))
+		return;
+	if (is_loopback(&hop) && !rules->uses_loopback) {
+		r->refusal = is_ourselves;
+		return;
+	}
+	if (is_ipv6(&hop) && !rules->uses_ipv6) {
+		r->refusal = no_ipv6;
+		return;
+	}
+	hop.host = arena_copy(r->arena, host->name);
+	hop.address = arena_copy(r->arena, address);
+	hop.security = demanded_by(host);
+	hop.tlsa = copy_slices(host->tlsa, r->arena);
+	r->hops[r->count++] = hop;
+}
+
+static void add_hosts(struct remote_route *r, struct hosts hosts,
+		      const struct remote_rules *rules)
+{
+	r->refusal = no_address;
+	for (size_t i = 0; i < hosts.count; i++) {
+		const struct host *host = &hosts.items[i];
+
+		if (host->is_tlsa_bogus) {
+			r->refusal = bogus_tlsa;
+			continue;
+		}
+		for (size_t k = 0; k < host->addresses.count; k++)
+			add_hop(r, host, host->addresses.items[k], rules);
+	}
+}
+
+/* --- refusals --------------------------------------------------------------------- */
+
+static struct outcome refusal(enum outcome_kind kind, uint16_t code,
+			      uint8_t subject, uint8_t detail)
+{
+	return (struct outcome){
+		.kind = kind,
+		.code = code,
+		.status = { kind == OUTCOME_REFUSED ? 5 : 4, subject, detail },
+	};
+}
+
+static struct outcome refusal_of(uint32_t result)
+{
+	switch ((enum route_result)result) {
+	case ROUTE_NO_DOMAIN:
+		return refusal(OUTCOME_REFUSED, 0, 1, 2);
+	case ROUTE_NO_HOST:
+		return refusal(OUTCOME_REFUSED, 0, 4, 4);
+	case ROUTE_NULL_MX: /* RFC 7505 4.2 */
+		return refusal(OUTCOME_REFUSED, 556, 1, 10);
+	case ROUTE_LOOP:
+		return refusal(OUTCOME_REFUSED, 0, 4, 6);
+	case ROUTE_HOSTS:
+	case ROUTE_TRY_LATER:
+		break;
+	}
+	return refusal(OUTCOME_DEFERRED, 0, 4, 3);
+}
+
+struct remote_route *remote_route_new(const struct msg_route *m,
+				      struct slice domain,
+				      const struct remote_rules *rules)
+{
+	struct remote_route *r = mem_new(sizeof(*r));
+
+	r->refs = 1;
+	r->arena = arena_new(ROUTE_ARENA_OCTETS);
+	r->domain = arena_copy(r->arena, domain);
+	r->is_secure = m->is_secure;
+	if (m->result == ROUTE_HOSTS) {
+		add_hosts(r, m->hosts, rules);
+		return r;
+	}
+	r->refusal = refusal_of(m->result);
+	r->refusal.text =
+		arena_copy(r->arena, slice_head(m->problem, WIRE_TEXT_OCTETS));
+	return r;
+}
+
+/* --- use --------------------------------------------------------------------------- */
+
+struct remote_route *remote_route_ref(struct remote_route *route)
+{
+	route->refs++;
+	return route;
+}
+
+void remote_route_free(struct remote_route **route)
+{
+	struct remote_route *r = *route;
+
+	*route = NULL;
+	if (r == NULL || --r->refs > 0)
+		return;
+	arena_free(&r->arena);
+	mem_free(&r);
+}
+
+size_t remote_route_count(const struct remote_route *route)
+{
+	return route->count;
+}
+
+const struct remote_hop *remote_route_hop(const struct remote_route *route,
+					  size_t index)
+{
+	return &route->hops[index];
+}
+
+struct slices remote_route_names(const struct remote_route *route)
+{
+	return (struct slices){ &route->domain, route->is_secure ? 1 : 0 };
+}
+
+const struct outcome *remote_route_refusal(const struct remote_route *route)
+{
+	return &route->refusal;
+}

@@ -1,0 +1,258 @@
+#include "deliver/remote_session.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "deliver/remote_dial.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct remote_session {
+	struct event_base *base;
+	const struct remote_session_calls *calls;
+	void *arg;
+	struct remote_route *route;
+	char *hostname, *address4, *address6;
+	struct tls_client *tls;
+	unsigned patience_ms;
+
+	struct event *dial; /* the next hop, soon */
+	struct smtp_conn *conn;
+	size_t hop;       /* whom we are with, or try */
+	size_t hops_left; /* behind it */
+	bool is_plain;    /* the handshake failed: without TLS now */
+	bool is_established;
+	bool has_begun, is_proven;
+
+	struct outcome failure;
+	char failure_text[WIRE_TEXT_OCTETS];
+};
+
+static const struct remote_hop *hop_of(const struct remote_session *s)
+{
+	return remote_route_hop(s->route, s->hop);
+}
+
+/* --- hops ------------------------------------------------------------------------ */
+
+static void fail(struct remote_session *s, const struct outcome *why)
+{
+	const struct remote_hop *hop = hop_of(s);
+
+	s->failure = *why;
+	s->failure.kind = OUTCOME_DEFERRED;
+	s->failure.status[0] = 4;
+	s->failure.text = slice_head(why->text, sizeof(s->failure_text));
+	memcpy(s->failure_text, s->failure.text.p, s->failure.text.n);
+	s->failure.text.p = s->failure_text;
+	s->failure.server = hop->host;
+	if (s->is_established)
+		return; /* mail on it tells, and an idle one may end */
+	LOG(LOG_INFO, NULL, "a host takes no mail now",
+	    log_text("host", hop->host), log_text("address", hop->address),
+	    log_number("code", why->code), log_text("text", why->text));
+}
+
+static void try_hop(struct remote_session *s);
+
+/* The session may be gone after this. */
+static void try_next_hop(struct remote_session *s)
+{
+	s->is_plain = false;
+	if (s->hops_left == 0) {
+		s->calls->on_over(s->arg);
+		return;
+	}
+	s->hops_left--;
+	s->hop = (s->hop + 1) % remote_route_count(s->route);
+	try_hop(s);
+}
+
+static void on_idle(void *arg)
+{
+	struct remote_session *s = arg;
+
+	s->is_established = true;
+	s->is_proven = s->has_begun;
+	s->calls->on_ready(s->arg);
+}
+
+static void on_done(void *arg)
+{
+	struct remote_session *s = arg;
+
+	s->calls->on_done(s->arg);
+}
+
+static void on_ended(enum smtp_end end, void *arg)
+{
+	struct remote_session *s = arg;
+	bool was_handshake = end == SMTP_END_TLS_FAILED;
+
+	if (end != SMTP_END_QUIT)
+		fail(s, smtp_conn_failure(s->conn));
+	if (s->is_established) {
+		s->calls->on_over(s->arg);
+		return;
+	}
+	smtp_conn_free(&s->conn);
+	if (was_handshake && hop_of(s)->security == SMTP_OPPORTUNISTIC &&
+	    !s->is_plain) {
+		s->is_plain = true;
+		try_hop(s);
+	} else {
+		try_next_hop(s);
+	}
+}
+
+static const struct smtp_conn_calls conn_calls = {
+	.on_idle = on_idle,
+	.on_done = on_done,
+	.on_ended = on_ended,
+};
+
+static void talk(struct remote_session *s, int fd)
+{
+	const struct remote_hop *hop = hop_of(s);
+	struct slices names = remote_route_names(s->route);
+	const struct smtp_conn_config config = {
+		.hostname = s->hostname,
+		.security = s->is_plain ? SMTP_PLAIN : hop->security,
+		.tls = s->tls,
+		.who = {
+			.server_name = hop->host,
+			.other_names = names.items,
+			.other_count = names.count,
+			.tlsa = hop->tlsa.items,
+			.tlsa_count = hop->tlsa.count,
+		},
+		.patience_ms = s->patience_ms,
+	};
+
+	s->conn = smtp_conn_new(s->base, fd, &config, &conn_calls, s);
+}
+
+static void try_hop(struct remote_session *s)
+{
+	const struct remote_hop *hop = hop_of(s);
+	struct outcome why = { .status = { 4, 4, 1 } };
+	int fd = -1;
+	int r = remote_dial(&hop->to, hop->to_octets, s->address4, s->address6,
+			    &fd);
+
+	if (r == 0) {
+		talk(s, fd);
+		return;
+	}
+	why.text = slice_of(strerrordesc_np(-r));
+	fail(s, &why);
+	event_active(s->dial, EV_TIMEOUT, 1); /* the next one */
+}
+
+static void on_dial(evutil_socket_t fd, short what, void *arg)
+{
+	struct remote_session *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->failure.text.n == 0)
+		try_hop(s);
+	else
+		try_next_hop(s);
+}
+
+/* --- life ------------------------------------------------------------------------ */
+
+/* NOLINTNEXTLINE(readability-function-size): how, where to, and whom to tell */
+struct remote_session *remote_session_new(
+	struct event_base *base, const struct remote_session_config *config,
+	struct remote_route *route, size_t first,
+	const struct remote_session_calls *calls, void *arg)
+{
+	struct remote_session *s = mem_new(sizeof(*s));
+	size_t count = remote_route_count(route);
+
+	assert(count > 0);
+	s->base = base;
+	s->calls = calls;
+	s->arg = arg;
+	s->route = remote_route_ref(route);
+	s->hostname = mem_string(config->hostname);
+	s->address4 = mem_string(config->address4);
+	s->address6 = mem_string(config->address6);
+	s->tls = tls_client_ref(config->tls);
+	s->patience_ms = config->patience_ms;
+	s->hop = first % count;
+	s->hops_left = count - 1;
+	s->dial = evtimer_new(base, on_dial, s);
+	assert(s->dial != NULL);
+	event_active(s->dial, EV_TIMEOUT, 1);
+	return s;
+}
+
+void remote_session_free(struct remote_session **session)
+{
+	struct remote_session *s = *session;
+
+	if (s == NULL)
+		return;
+	smtp_conn_free(&s->conn);
+	event_free(s->dial);
+	remote_route_free(&s->route);
+	tls_client_free(&s->tls);
+	mem_free(&s->hostname);
+	mem_free(&s->address4);
+	mem_free(&s->address6);
+	mem_free(session);
+}
+
+void remote_session_begin(struct remote_session *session,
+			  const struct smtp_message *message)
+{
+	session->has_begun = true;
+	smtp_conn_begin(session->conn, message);
+}
+
+const struct smtp_result *remote_session_result(
+	const struct remote_session *session, size_t index)
+{
+	return smtp_conn_result(session->conn, index);
+}
+
+void remote_session_quit(struct remote_session *session)
+{
+	smtp_conn_quit(session->conn);
+}
+
+bool remote_session_is_established(const struct remote_session *session)
+{
+	return session->is_established;
+}
+
+bool remote_session_is_proven(const struct remote_session *session)
+{
+	return session->is_proven;
+}
+
+const struct remote_hop *remote_session_hop(
+	const struct remote_session *session)
+{
+	return hop_of(session);
+}
+
+size_t remote_session_place(const struct remote_session *session)
+{
+	return session->hop;
+}
+
+struct slice remote_session_tls(const struct remote_session *session)
+{
+	return session->conn != NULL ? smtp_conn_tls_version(session->conn)
+				     : S("");
+}
+
+const struct outcome *remote_session_failure(
+	const struct remote_session *session)
+{
+	return &session->failure;
+}
