@@ -201,6 +201,12 @@ static int find_recipients(struct job *j)
 	return EX_DATAERR;
 }
 
+/* 452 4.5.3: the rest could come later, and all of them never will. */
+static bool is_too_many(const struct reply *r)
+{
+	return r->code == 452 && r->status[1] == 5 && r->status[2] == 3;
+}
+
 static bool is_smtputf8(const struct job *j)
 {
 	bool has_high = slice_has_high(j->sender);
@@ -225,6 +231,8 @@ static int send_envelope(struct job *j)
 		if (reply_is_positive(r))
 			continue;
 		now = refused(j->recipients[i], r, rcpt_status(r));
+		if (is_too_many(r))
+			now = EX_UNAVAILABLE;
 		/* What will not get better counts. */
 		if (status == EX_OK || status == EX_TEMPFAIL)
 			status = now;

@@ -71,6 +71,25 @@ static void answer_no_address(struct link *to, enum message_type question,
 	answer(to, question, id, &none);
 }
 
+/* "root" is what it is to programs of this machine. */
+static struct slice whole_address(const struct questions *questions,
+				  struct slice text, struct arena *a)
+{
+	const struct slice parts[] = {
+		text, S("@"), slice_of(role_conf(questions->self)->mailname)
+	};
+
+	return arena_join(a, parts, 3);
+}
+
+static unsigned flags_of(bool is_explain, bool is_bare)
+{
+	unsigned flags =
+		is_bare || !is_explain ? RESOLVE_FOR_HOST : RESOLVE_FOR_ALL;
+
+	return flags | (is_explain ? RESOLVE_WITH_STEPS : RESOLVE_MAY_RELAY);
+}
+
 void questions_ask(struct questions *questions, struct link *from,
 		   const struct message *m)
 {
@@ -79,9 +98,12 @@ void questions_ask(struct questions *questions, struct link *from,
 	uint64_t id = is_explain ? m->explain.id : m->resolve.id;
 	struct slice text =
 		is_explain ? m->explain.address : m->resolve.address;
+	bool is_bare = is_explain && slice_find(text, '@') == text.n;
 	struct address address;
 	struct question *q;
 
+	if (is_bare)
+		text = whole_address(questions, text, a);
 	if (text.n > 1024 || address_parse(text, a, &address) != 0) {
 		answer_no_address(from, m->type, id);
 		return;
@@ -94,9 +116,7 @@ void questions_ask(struct questions *questions, struct link *from,
 	TAILQ_INSERT_TAIL(&questions->all, q, entry);
 	q->resolution =
 		resolve_start(questions->resolver, &address,
-			      is_explain ? RESOLVE_WITH_STEPS
-					 : RESOLVE_FOR_HOST | RESOLVE_MAY_RELAY,
-			      on_answer, q);
+			      flags_of(is_explain, is_bare), on_answer, q);
 }
 
 void questions_on_peer_gone(struct questions *questions,

@@ -63,6 +63,15 @@ class Host:
         return [os.path.join(self.programs, name), "-C", self.culver.conf,
                 *arguments]
 
+    def wrapper(self, name):
+        """A program that is sendmail, for who gives it no arguments."""
+        path = os.path.join(self.programs, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nexec " + " ".join(self.command("sendmail"))
+                    + ' "$@"\n')
+        os.chmod(path, 0o755)
+        return path
+
     def run(self, name, *arguments, content=b"", uid=None):
         return subprocess.run(
             self.command(name, *arguments), input=content,
@@ -149,6 +158,24 @@ def test_mail(host, dovecot, tag):
     assert re.search(rf"<?{ME}@host\.test>?$", fields["From"][0])
 
 
+@pytest.mark.skipif(shutil.which("s-nail") is None, reason="needs s-nail")
+def test_real_mail(host, dovecot, tag):
+    program = host.wrapper("mta")
+    done = subprocess.run(
+        ["s-nail", "-n", "-S", f"mta={program}", "-S", "sendwait", "-s",
+         f"h\u00f6 {tag}", "-b", "carol@example.com", "root"],
+        input=b"hello\n.\nend\n", env=environment({"HOME": host.programs}),
+        timeout=60, check=False)
+    assert done.returncode == 0
+    for user in ("alice", "bob", "carol"):
+        found = wait_for(lambda u=user: [
+            m for m in dovecot.messages(f"{u}@example.com")
+            if tag.encode() in m], 10)
+        assert found[0].replace(b"\r", b"").endswith(b"hello\n.\nend\n")
+        assert b"Bcc" not in found[0]
+    assert header(found[0])["To"] == ["root@host.test"]
+
+
 def test_reportbug(host, dovecot, tag):
     """sendmail -t -oi, the sender from -f, a long folded To."""
     host.sendmail("-t", "-oi", "-oem", "-f", "<alice@example.com>", content=(
@@ -224,6 +251,15 @@ def test_refusals(host, dovecot, tag):
     refused(67, "alice@example.com", "nobody@example.com",
             content=tag.encode())
     assert not delivered(dovecot, "alice@example.com", tag, timeout=0.5)
+
+
+def test_too_many_recipients(dovecot, tag):
+    """More than one message may have: that is not for later."""
+    with Host(dovecot, recipient_limit="100") as host:
+        many = ", ".join(f"alice+{i}@example.com" for i in range(101))
+        said = host.sendmail("-t", status=69,
+                             content=f"To: {many}\n\n{tag}\n".encode())
+        assert said.count("\n") == 1 and "Too many recipients" in said
 
 
 def test_no_command_is_made_of_an_argument(host):
@@ -351,6 +387,13 @@ def test_aliases_left_out_are_said(host):
     done = host.culver.ctl("check-config")
     assert re.search(r"aliases:6: ops: the command is left out",
                      done.stdout + done.stderr)
+
+
+def test_resolve_says_it(host):
+    said = host.culver.ctl("resolve", "www-data").stdout
+    assert "/etc/aliases: www-data -> root@host.test" in said
+    assert "delivered to alice@example.com" in said
+    assert host.culver.ctl("resolve", "daemon", check=False).returncode == 1
 
 
 def test_bare_postmaster(dovecot, tag):
