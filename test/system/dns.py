@@ -25,7 +25,7 @@ import time
 
 from culver import free_port, wait_for
 
-HEAD = """$TTL 1
+HEAD = """$TTL {ttl}
 @ SOA ns.root. admin.root. {serial} 3600 600 86400 1
 @ NS ns.{zone}
 ns.{zone} A 127.0.0.1
@@ -58,15 +58,15 @@ def question_of(packet):
 class Dns:
     """failures: {"name TYPE" or "name": "silence" or "servfail"}; may be
     changed while it runs. passes_signatures: as some home routers do not.
-    asked: every question that came."""
+    ttl: seconds. asked: every question that came."""
 
     def __init__(self, records, *, bogus=(), failures=None,
-                 passes_signatures=True):
+                 passes_signatures=True, ttl=1):
         self.records, self.bogus = dict(records), set(bogus)
         self.failures = dict(failures or {})
         self.passes_signatures = passes_signatures
         self.asked = []
-        self.serial = 0
+        self.serial, self.ttl = 0, ttl
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="dn", dir="/tmp"))
         os.chmod(self.directory, 0o755)
         self.port, self.server_port = free_port(), free_port()
@@ -88,7 +88,8 @@ class Dns:
                 "trust_anchor": str(self.directory / "anchor")}
 
     def set(self, records, *, bogus=None):
-        """Other records from now on; they live for a second in caches."""
+        """Other records from now on; they live for a second or two in
+        caches."""
         self.records = dict(records)
         if bogus is not None:
             self.bogus = set(bogus)
@@ -125,11 +126,14 @@ class Dns:
             if (name == "plain" or name.endswith(".plain")) == is_plain:
                 yield from in_zone_format(name, kind, values)
 
+    def _head(self, zone):
+        return HEAD.format(serial=self.serial, zone=zone, ttl=self.ttl)
+
     def _write_zones(self):
         self.serial += 1
         zone = self.directory / "root"
         zone.write_text(
-            "$ORIGIN .\n" + HEAD.format(serial=self.serial, zone="root.")
+            "$ORIGIN .\n" + self._head("root.")
             + "plain. NS ns.plain.\nns.plain. A 127.0.0.1\n"
             + "".join(self._lines(False)))
         subprocess.run(["ldns-signzone", "-o", ".", "-f", "signed", "root",
@@ -140,7 +144,7 @@ class Dns:
             signed = self._spoil(signed, question)
         (self.directory / "signed").write_text(signed)
         (self.directory / "plain").write_text(
-            "$ORIGIN plain.\n" + HEAD.format(serial=self.serial, zone="plain.")
+            "$ORIGIN plain.\n" + self._head("plain.")
             + "".join(self._lines(True)))
 
     @staticmethod
