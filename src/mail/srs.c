@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <string.h>
 
 enum {
 	TAG_OCTETS = 4,
@@ -19,6 +20,27 @@ static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	arena_join((arena), (const struct slice[]){ __VA_ARGS__ },             \
 		   sizeof((const struct slice[]){ __VA_ARGS__ }) /             \
 			   sizeof(struct slice))
+
+/* --- keys --------------------------------------------------------------------- */
+
+static struct slice keep(char *octets, struct slice key)
+{
+	if (key.n != SRS_KEY_OCTETS)
+		return S("");
+	memcpy(octets, key.p, SRS_KEY_OCTETS);
+	return (struct slice){ octets, SRS_KEY_OCTETS };
+}
+
+bool srs_keyring_set(struct srs_keyring *k, struct slice current,
+		     struct slice previous)
+{
+	if (slice_equal(k->keys.current, current) &&
+	    slice_equal(k->keys.previous, previous))
+		return false;
+	k->keys.current = keep(k->octets[0], current);
+	k->keys.previous = keep(k->octets[1], previous);
+	return true;
+}
 
 /* --- hash and day ------------------------------------------------------------ */
 

@@ -31,6 +31,17 @@ struct srs_keys {
 	struct slice previous; /* empty: there is one only */
 };
 
+/* Keys and their octets: it cannot be copied. */
+struct srs_keyring {
+	struct srs_keys keys;
+	char octets[2][SRS_KEY_OCTETS];
+};
+
+/* Copies them; what is not SRS_KEY_OCTETS long is none. Returns whether they
+ * are others than before. */
+bool srs_keyring_set(struct srs_keyring *k, struct slice current,
+		     struct slice previous);
+
 /*
  * What sender, which is not null and has a domain, becomes in domain (one of
  * ours, canonical). now: wall-clock seconds. The result lives in arena.

@@ -22,6 +22,7 @@ struct attempts {
 	struct store *store;
 	struct batch *batch;
 	const struct peers *peers;
+	const struct srs_keys *keys;
 	TAILQ_HEAD(, attempt) all;
 	size_t count[STORE_LINES];
 	uint64_t last_id;
@@ -29,13 +30,15 @@ struct attempts {
 };
 
 struct attempts *attempts_new(struct store *store, struct batch *batch,
-			      const struct peers *peers)
+			      const struct peers *peers,
+			      const struct srs_keys *keys)
 {
 	struct attempts *a = mem_new(sizeof(*a));
 
 	a->store = store;
 	a->batch = batch;
 	a->peers = peers;
+	a->keys = keys;
 	TAILQ_INIT(&a->all);
 	return a;
 }
@@ -58,11 +61,12 @@ void attempts_free(struct attempts **attempts)
 
 /* --- beginning -------------------------------------------------------------------- */
 
-/* Content that several recipients of one message share while a window is
- * filled; -1 for none. */
+/* While a window is filled: content that several recipients of one message
+ * share, -1 for none. */
 struct opened {
 	uint64_t queue_id;
 	int fd;
+	struct arena *arena;
 };
 
 static int open_content(struct attempts *a, uint64_t queue_id,
@@ -78,15 +82,41 @@ static int open_content(struct attempts *a, uint64_t queue_id,
 	return r;
 }
 
+static bool is_rewritten(const struct store_entry *e)
+{
+	return e->recipient.target.kind == TARGET_REMOTE &&
+	       e->recipient.target.is_forwarded &&
+	       e->message.reverse_path.n > 0;
+}
+
+/* Whom the next server is told that it comes from. What an alias forwards gets
+ * a sender in the domain that it was sent to: the way back is there. */
+static struct slice sender_of(const struct attempts *a,
+			      const struct store_entry *e, struct arena *arena)
+{
+	struct slice path = e->message.reverse_path;
+	struct slice to = e->recipient.original;
+	struct slice domain = slice_tail(to, slice_find_last(to, '@') + 1);
+	struct address sender, ours;
+
+	if (!is_rewritten(e) || domain.n == 0 ||
+	    address_parse(path, arena, &sender) != 0 || sender.domain.n == 0 ||
+	    !srs_forward(a->keys, &sender, domain, e->message.arrived, arena,
+			 &ours))
+		return path;
+	return address_format(&ours, arena);
+}
+
 static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
-			 const struct store_entry *e, int fd)
+			 const struct store_entry *e,
+			 const struct opened *opened)
 {
 	struct message m = { .type = MESSAGE_ATTEMPT };
 
 	m.attempt = (struct msg_attempt){
 		.id = id,
 		.trace = e->message.trace,
-		.reverse_path = e->message.reverse_path,
+		.reverse_path = sender_of(a, e, opened->arena),
 		.target = e->recipient.target,
 		.content_octets = e->message.content_octets,
 		.is_8bit = e->message.is_8bit,
@@ -98,7 +128,7 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.orcpt_type = e->recipient.orcpt_type,
 		.orcpt = e->recipient.orcpt,
 	};
-	peers_send(a->peers, to, &m, fd);
+	peers_send(a->peers, to, &m, opened->fd);
 }
 
 static void send_lookup(struct attempts *a, struct link *to, uint64_t id,
@@ -128,12 +158,28 @@ static void fail_content(struct attempts *a, const struct store_entry *e,
 	batch_outcome(a->batch, e->recipient.row, &unreadable);
 }
 
+static void wait_for_key(struct attempts *a, const struct store_entry *e)
+{
+	static const struct outcome no_key = {
+		.kind = OUTCOME_DEFERRED,
+		.status = { 4, 3, 0 },
+		.text = SLICE("there is no key to rewrite the sender with"),
+	};
+
+	batch_outcome(a->batch, e->recipient.row, &no_key);
+}
+
 static void begin(struct attempts *a, struct link *to,
 		  const struct store_entry *e, struct opened *opened,
 		  uint64_t now_ms)
 {
 	bool is_lookup = e->recipient.line == STORE_REPORT;
 	struct attempt *t;
+
+	if (is_rewritten(e) && a->keys->current.n == 0) {
+		wait_for_key(a, e);
+		return;
+	}
 
 	if (!is_lookup) {
 		int r = open_content(a, e->message.queue_id, opened);
@@ -155,7 +201,7 @@ static void begin(struct attempts *a, struct link *to,
 	if (is_lookup)
 		send_lookup(a, to, t->id, e);
 	else
-		send_attempt(a, to, t->id, e, opened->fd);
+		send_attempt(a, to, t->id, e, opened);
 }
 
 static size_t least(size_t a, size_t b)
@@ -178,7 +224,7 @@ static int fill_page(struct attempts *a, enum store_line line, int64_t now,
 {
 	enum role role = line == STORE_REPORT ? ROLE_RECEIVE : ROLE_DELIVER;
 	AUTO(arena_free) struct arena *arena = arena_new(FILL_OCTETS);
-	struct opened opened = { .fd = -1 };
+	struct opened opened = { .fd = -1, .arena = arena };
 	struct store_entry due[ATTEMPTS_PAGE];
 	struct store_page page = { .arena = arena,
 				   .entries = due,

@@ -7,6 +7,7 @@
 #ifndef QUEUE_ATTEMPTS_H
 #define QUEUE_ATTEMPTS_H
 
+#include "mail/srs.h"
 #include "queue/batch.h"
 
 enum {
@@ -21,9 +22,10 @@ enum {
 
 struct attempts;
 
-/* All of it outlives the attempts. */
+/* All of it outlives the attempts. keys: for senders of what is forwarded. */
 struct attempts *attempts_new(struct store *store, struct batch *batch,
-			      const struct peers *peers);
+			      const struct peers *peers,
+			      const struct srs_keys *keys);
 void attempts_free(struct attempts **attempts);
 
 /* Fills the window with what is due. Outside of a transaction; results go to

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "queue/attempts.h"
 #include "queue/enqueue.h"
+#include "queue/keyring.h"
 #include "queue/list.h"
 #include "queue/room.h"
 #include "queue/sweep.h"
@@ -25,6 +26,7 @@ struct engine {
 	struct batch *batch;
 	struct attempts *attempts;
 	struct room room;
+	struct keyring keyring;
 	const struct queue_settings *settings;
 	const struct peers *peers;
 	TAILQ_HEAD(, holder) holders;
@@ -34,7 +36,45 @@ struct engine {
 	bool is_stopped;
 	bool is_failing; /* the last run kept something */
 	bool complained; /* about reading the store */
+	bool lacks_keys;
 };
+
+/* --- keys --------------------------------------------------------------------------- */
+
+static void tell_keys(struct engine *e, struct link *to)
+{
+	struct message m = { .type = MESSAGE_SRS_KEYS };
+
+	m.srs_keys.current = e->keyring.srs.keys.current;
+	m.srs_keys.previous = e->keyring.srs.keys.previous;
+	peers_send(e->peers, to, &m, -1);
+}
+
+/* Returns whether there are new ones. */
+static bool look_for_keys(struct engine *e)
+{
+	bool is_new;
+	int r = keyring_look(&e->keyring, e->store, clock_wall_s(), &is_new);
+
+	if (r < 0 && !e->lacks_keys)
+		LOG(LOG_ERROR, NULL, "cannot have a key for SRS",
+		    log_string("error", strerror(-r)),
+		    log_string("store", store_problem(e->store)));
+	e->lacks_keys = r < 0;
+	return is_new;
+}
+
+static void renew_keys(struct engine *e)
+{
+	struct link *links[ROLE_INDEX_MAX];
+	size_t count;
+
+	if (!look_for_keys(e))
+		return;
+	count = e->peers->list(e->peers->arg, ROLE_RECEIVE, links);
+	for (size_t i = 0; i < count; i++)
+		tell_keys(e, links[i]);
+}
 
 /* --- birth ------------------------------------------------------------------------ */
 
@@ -55,12 +95,14 @@ int engine_open(const struct store_place *place,
 	e->spool = spool_new(store_spool_dir(store));
 	e->sweep = sweep_new(store, e->spool);
 	e->batch = batch_new(store, e->spool, settings, peers);
-	e->attempts = attempts_new(store, e->batch, peers);
+	e->attempts =
+		attempts_new(store, e->batch, peers, &e->keyring.srs.keys);
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
 	room_init(&e->room, store_spool_dir(store), settings->reserve_octets);
 	(void)room_look(&e->room);
+	(void)look_for_keys(e); /* all that come are told */
 	/* Whoever held something spoke to the process before us. */
 	batch_end_holds(e->batch, 0, clock_wall_s() + ENQUEUE_ORPHAN_S);
 	e->wants_run = true;
@@ -240,8 +282,10 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 
 void engine_on_peer(struct engine *e, enum role role, struct link *peer)
 {
-	if (role == ROLE_RECEIVE)
+	if (role == ROLE_RECEIVE) {
 		tell_room(e, peer);
+		tell_keys(e, peer);
+	}
 	e->wants_run = true; /* what is due can go there */
 }
 
@@ -315,6 +359,7 @@ static void sweep(struct engine *e)
 void engine_tick(struct engine *e)
 {
 	attempts_tick(e->attempts, clock_monotonic_ms());
+	renew_keys(e);
 	engine_run(e);
 	store_keep(e->store);
 	store_shrink(e->store, !e->room.has_room);

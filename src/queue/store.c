@@ -125,6 +125,12 @@ int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count)
 	return s->ops->drop(s, queue_id, ret_count);
 }
 
+int store_add_key(struct store *s, struct slice name, struct slice octets,
+		  int64_t made)
+{
+	return s->ops->add_key(s, name, octets, made);
+}
+
 int store_take_due(struct store *s, enum store_line line, int64_t now,
 		   struct store_page *page)
 {
@@ -167,6 +173,13 @@ int store_find_trace(struct store *s, struct slice trace, size_t max,
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
 {
 	return s->ops->has_message(s, queue_id, ret_has);
+}
+
+int store_load_keys(struct store *s, struct slice name, size_t max,
+		    struct arena *arena, struct store_key ret_keys[],
+		    size_t *ret_count)
+{
+	return s->ops->load_keys(s, name, max, arena, ret_keys, ret_count);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)

@@ -127,6 +127,14 @@ int store_release(struct store *s, uint64_t queue_id, int64_t now,
 /* Removes a message with all its recipients. */
 int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 
+/* A secret of the queue: made, wall-clock seconds. */
+struct store_key {
+	struct slice octets;
+	int64_t made;
+};
+int store_add_key(struct store *s, struct slice name, struct slice octets,
+		  int64_t made);
+
 /* --- reading; slices live in arena ------------------------------------------ */
 
 /* Where many entries go. */
@@ -157,6 +165,11 @@ int store_count(struct store *s, uint64_t *ret_total);
 int store_find_trace(struct store *s, struct slice trace, size_t max,
 		     uint64_t ret_queue_ids[], size_t *ret_count);
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
+
+/* At most max keys of this name, the newest first. */
+int store_load_keys(struct store *s, struct slice name, size_t max,
+		    struct arena *arena, struct store_key ret_keys[],
+		    size_t *ret_count);
 
 /* The content from offset 0: a sealed memfd or a file opened for reading; the
  * caller's. */

@@ -254,3 +254,15 @@ int sqlite_drop(struct store *store, uint64_t queue_id, uint64_t *ret_count)
 		*ret_count = count;
 	return r;
 }
+
+int sqlite_add_key(struct store *store, struct slice name, struct slice octets,
+		   int64_t made)
+{
+	struct sqlite *s = sqlite_of(store);
+	sqlite3_stmt *st = s->statements[ST_ADD_KEY];
+
+	store_bind_text(st, 1, name);
+	store_bind(st, 2, (uint64_t)made);
+	(void)sqlite3_bind_blob64(st, 3, octets.p, octets.n, SQLITE_STATIC);
+	return store_run(s, ST_ADD_KEY);
+}

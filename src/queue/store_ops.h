@@ -27,6 +27,8 @@ struct store_ops {
 	int (*release)(struct store *s, uint64_t queue_id, int64_t now,
 		       uint64_t *ret_count);
 	int (*drop)(struct store *s, uint64_t queue_id, uint64_t *ret_count);
+	int (*add_key)(struct store *s, struct slice name, struct slice octets,
+		       int64_t made);
 	int (*take_due)(struct store *s, enum store_line line, int64_t now,
 			struct store_page *page);
 	void (*give_back)(struct store *s, uint64_t row);
@@ -39,6 +41,9 @@ struct store_ops {
 	int (*find_trace)(struct store *s, struct slice trace, size_t max,
 			  uint64_t ret_queue_ids[], size_t *ret_count);
 	int (*has_message)(struct store *s, uint64_t queue_id, bool *ret_has);
+	int (*load_keys)(struct store *s, struct slice name, size_t max,
+			 struct arena *arena, struct store_key ret_keys[],
+			 size_t *ret_count);
 	int (*open_content)(struct store *s, uint64_t queue_id, int *ret_fd);
 	int (*read_content)(struct store *s, uint64_t queue_id, size_t max,
 			    struct arena *arena, struct slice *ret_octets);

@@ -57,6 +57,8 @@ enum pg_statement {
 	PG_RELEASE_ALL,
 	PG_END_HOLD,
 	PG_END_EVERY_HOLD,
+	PG_ADD_KEY,
+	PG_LOAD_KEYS,
 	PG_GIVE_BACK,
 	PG_TAKE_DUE,
 	PG_LOAD,
@@ -160,6 +162,8 @@ int pg_hurry(struct store *s, uint64_t queue_id, int64_t now,
 int pg_release(struct store *s, uint64_t queue_id, int64_t now,
 	       uint64_t *ret_count);
 int pg_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
+int pg_add_key(struct store *s, struct slice name, struct slice octets,
+	       int64_t made);
 
 /* store_pg_read.c: likewise. */
 int pg_take_due(struct store *s, enum store_line line, int64_t now,
@@ -173,6 +177,9 @@ int pg_count(struct store *s, uint64_t *ret_total);
 int pg_find_trace(struct store *s, struct slice trace, size_t max,
 		  uint64_t ret_queue_ids[], size_t *ret_count);
 int pg_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
+int pg_load_keys(struct store *s, struct slice name, size_t max,
+		 struct arena *arena, struct store_key ret_keys[],
+		 size_t *ret_count);
 int pg_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int pg_read_content(struct store *s, uint64_t queue_id, size_t max,
 		    struct arena *arena, struct slice *ret_octets);

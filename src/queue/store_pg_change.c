@@ -331,3 +331,14 @@ int pg_drop(struct store *store, uint64_t queue_id, uint64_t *ret_count)
 	r = ask_count(s, PG_DROP, &p, ret_count);
 	return r < 0 ? r : remove_empty(s, queue_id);
 }
+
+int pg_add_key(struct store *store, struct slice name, struct slice octets,
+	       int64_t made)
+{
+	struct pg_params p = { .count = 0 };
+
+	pg_bytes(&p, name);
+	pg_number(&p, (uint64_t)made);
+	pg_bytes(&p, octets);
+	return pg_post(pg_of(store), PG_ADD_KEY, &p);
+}

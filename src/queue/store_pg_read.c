@@ -265,6 +265,30 @@ int pg_find_trace(struct store *store, struct slice trace, size_t max,
 	return r;
 }
 
+int pg_load_keys(struct store *store, struct slice name, size_t max,
+		 struct arena *arena, struct store_key ret_keys[],
+		 size_t *ret_count)
+{
+	struct pg_params p = { .count = 0 };
+	PGresult *result = NULL;
+	int r;
+
+	pg_bytes(&p, name);
+	pg_number(&p, max);
+	r = ask(pg_of(store), PG_LOAD_KEYS, &p, &result);
+	if (r == 0) {
+		*ret_count = (size_t)PQntuples(result);
+		for (size_t i = 0; i < *ret_count; i++) {
+			ret_keys[i].octets = arena_copy(
+				arena, pg_get_bytes(result, (int)i, 0));
+			ret_keys[i].made =
+				(int64_t)pg_get_number(result, (int)i, 1);
+		}
+	}
+	PQclear(result);
+	return r;
+}
+
 /* --- content ------------------------------------------------------------------------- */
 
 /* At most max octets of it; *ret_result owns *ret_octets. *ret_size: of all.

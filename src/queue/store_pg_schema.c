@@ -9,6 +9,7 @@
  *              store_schema.c; node: who tries it now, or, with a holder,
  *              whose session does.
  *   hold       why a message waits for the operator, and when that ended.
+ *   secret     the keys of SRS, the newest of which is in use.
  *   node       each server, and until when what it has stays its own.
  *   queue      the view for people: SELECT * FROM culver.queue;
  *
@@ -88,6 +89,10 @@ const char pg_schema[] =
 	"  REFERENCES culver.message ON DELETE CASCADE,"
 	" reason bytea NOT NULL,"
 	" released bigint);"
+	"CREATE TABLE IF NOT EXISTS culver.secret ("
+	" name bytea NOT NULL,"
+	" made bigint NOT NULL,"
+	" key bytea NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS culver.node ("
 	" id bigint PRIMARY KEY,"
 	" until timestamptz NOT NULL);"
@@ -197,6 +202,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
 			" WHERE released IS NULL AND queue_id = $2",
 	[PG_END_EVERY_HOLD] = "UPDATE hold SET reason = '', released = $1"
 			      " WHERE released IS NULL",
+	[PG_ADD_KEY] = "INSERT INTO secret VALUES ($1, $2, $3)",
+	[PG_LOAD_KEYS] = "SELECT key, made FROM secret WHERE name = $1"
+			 " ORDER BY made DESC, key LIMIT $2",
 	[PG_GIVE_BACK] =
 		"UPDATE recipient SET node = NULL"
 		" WHERE node = $1 AND holder IS NULL AND id = ANY($2::bigint[])",

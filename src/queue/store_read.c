@@ -27,6 +27,14 @@ static struct slice next_text(struct column_reader *c)
 	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
 }
 
+static struct slice next_blob(struct column_reader *c)
+{
+	const void *p = sqlite3_column_blob(c->st, c->next);
+	int n = sqlite3_column_bytes(c->st, c->next++);
+
+	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
+}
+
 static struct target next_target(struct column_reader *c)
 {
 	uint64_t kind = next_number(c);
@@ -217,6 +225,30 @@ int sqlite_find_trace(struct store *store, struct slice trace, size_t max,
 	while (count < max && (r = store_fetch(s, ST_FIND_TRACE)) == 1)
 		ret_queue_ids[count++] = (uint64_t)sqlite3_column_int64(st, 0);
 	store_reset(s, ST_FIND_TRACE);
+	if (r < 0)
+		return r;
+	*ret_count = count;
+	return 0;
+}
+
+int sqlite_load_keys(struct store *store, struct slice name, size_t max,
+		     struct arena *arena, struct store_key ret_keys[],
+		     size_t *ret_count)
+{
+	struct sqlite *s = sqlite_of(store);
+	sqlite3_stmt *st = s->statements[ST_LOAD_KEYS];
+	struct column_reader c = { .st = st, .arena = arena };
+	size_t count = 0;
+	int r = 0;
+
+	store_bind_text(st, 1, name);
+	store_bind(st, 2, max);
+	while (count < max && (r = store_fetch(s, ST_LOAD_KEYS)) == 1) {
+		c.next = 0;
+		ret_keys[count].octets = next_blob(&c);
+		ret_keys[count++].made = (int64_t)next_number(&c);
+	}
+	store_reset(s, ST_LOAD_KEYS);
 	if (r < 0)
 		return r;
 	*ret_count = count;

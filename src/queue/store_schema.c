@@ -13,6 +13,7 @@
  *   hold       why a message waits for the operator, and when that ended:
  *              a row for those few that were ever held. (In message it would
  *              stand behind the content, and cost reading that.)
+ *   secret     the keys of SRS, the newest of which is in use.
  *   queue      the view for people: SELECT * FROM queue;
  *
  * Rows leave when they are done with: nothing here says what was delivered.
@@ -31,6 +32,9 @@
 	" CASE line WHEN 3 THEN hold.reason ELSE last_text END AS reason"      \
 	" FROM recipient JOIN message USING (queue_id)"                        \
 	" LEFT JOIN hold USING (queue_id);"
+#define SECRET                                                                 \
+	"CREATE TABLE secret (name TEXT NOT NULL, made INTEGER NOT NULL,"      \
+	" key BLOB NOT NULL);"
 #define HOLD                                                                   \
 	"CREATE TABLE hold (queue_id INTEGER PRIMARY KEY REFERENCES message,"  \
 	" reason TEXT NOT NULL, released INTEGER);"
@@ -73,14 +77,16 @@ const char store_schema[] =
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
-	" WHERE holder IS NOT NULL;" HOLD VIEW "PRAGMA user_version = 2;";
+	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW
+	"PRAGMA user_version = 2;";
 
 const char *const store_migrations[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE recipient ADD COLUMN via TEXT NOT NULL DEFAULT '';"
 	      "ALTER TABLE recipient"
 	      " ADD COLUMN is_forwarded INTEGER NOT NULL DEFAULT 0;"
-	      "DROP VIEW IF EXISTS queue;" HOLD VIEW "PRAGMA user_version = 2;",
+	      "DROP VIEW IF EXISTS queue;" HOLD SECRET VIEW
+	      "PRAGMA user_version = 2;",
 };
 
 /* The columns of store_read.c's read_entry(), in its order. */
@@ -133,6 +139,9 @@ const char *const store_sql[STATEMENT_COUNT] = {
 			     " WHERE released IS NULL AND queue_id = ?2",
 	[ST_FORGET_ALL_REASONS] = "UPDATE hold SET reason = '', released = ?1"
 				  " WHERE released IS NULL",
+	[ST_ADD_KEY] = "INSERT INTO secret VALUES (?, ?, ?)",
+	[ST_LOAD_KEYS] = "SELECT key, made FROM secret WHERE name = ?"
+			 " ORDER BY made DESC, key LIMIT ?",
 	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
 			      " ORDER BY due LIMIT ?",
 	[ST_LOAD] = ENTRY "WHERE row = ?",

@@ -40,6 +40,8 @@ enum statement {
 	ST_RELEASE_ALL,
 	ST_FORGET_REASON,
 	ST_FORGET_ALL_REASONS,
+	ST_ADD_KEY,
+	ST_LOAD_KEYS,
 	ST_TAKE_DUE,
 	ST_LOAD,
 	ST_LOAD_PLACE,
@@ -101,6 +103,9 @@ int sqlite_release(struct store *s, uint64_t queue_id, int64_t now,
 		   uint64_t *ret_count);
 int sqlite_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 
+int sqlite_add_key(struct store *s, struct slice name, struct slice octets,
+		   int64_t made);
+
 /* store_read.c: likewise. */
 int sqlite_take_due(struct store *s, enum store_line line, int64_t now,
 		    struct store_page *page);
@@ -113,6 +118,9 @@ int sqlite_count(struct store *s, uint64_t *ret_total);
 int sqlite_find_trace(struct store *s, struct slice trace, size_t max,
 		      uint64_t ret_queue_ids[], size_t *ret_count);
 int sqlite_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
+int sqlite_load_keys(struct store *s, struct slice name, size_t max,
+		     struct arena *arena, struct store_key ret_keys[],
+		     size_t *ret_count);
 int sqlite_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int sqlite_read_content(struct store *s, uint64_t queue_id, size_t max,
 			struct arena *arena, struct slice *ret_octets);

@@ -135,6 +135,8 @@ static unsigned resolve_flags(const struct session *s)
 		flags |= RESOLVE_FOR_HOST;
 	if (session_may_relay(s))
 		flags |= RESOLVE_MAY_RELAY;
+	if (s->tx->reverse_path.n == 0)
+		flags |= RESOLVE_NULL_SENDER;
 	return flags;
 }
 

@@ -84,9 +84,10 @@ static struct slice whole_address(const struct questions *questions,
 
 static unsigned flags_of(bool is_explain, bool is_bare)
 {
-	unsigned flags =
-		is_bare || !is_explain ? RESOLVE_FOR_HOST : RESOLVE_FOR_ALL;
+	unsigned flags = RESOLVE_NULL_SENDER;
 
+	if (is_bare || !is_explain)
+		flags |= RESOLVE_FOR_HOST;
 	return flags | (is_explain ? RESOLVE_WITH_STEPS : RESOLVE_MAY_RELAY);
 }
 

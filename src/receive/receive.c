@@ -208,6 +208,10 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_ROOM:
 		r->server.has_room = m->room.has_room;
 		break;
+	case MESSAGE_SRS_KEYS:
+		(void)srs_keyring_set(&r->server.srs, m->srs_keys.current,
+				      m->srs_keys.previous);
+		break;
 	case MESSAGE_LMTP_FEATURES:
 		r->server.has_lmtp_smtputf8 = m->lmtp_features.has_smtputf8;
 		break;
@@ -299,7 +303,7 @@ static void start(struct role_self *self, void *arg)
 	r->users = userdb_client_new(s->base, want_socket, &r->users_socket);
 	login_client_on_event(s->logins, on_dovecot, &r->logins_socket);
 	userdb_client_on_event(r->users, on_dovecot, &r->users_socket);
-	s->resolver = resolver_new(s->base, r->users, s->hooks);
+	s->resolver = resolver_new(s->base, r->users, s->hooks, &s->srs.keys);
 	r->questions = questions_new(self, s->resolver);
 	use(r, role_conf(self));
 	clients_start(r->clients);

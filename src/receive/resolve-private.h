@@ -15,6 +15,7 @@ struct resolver {
 	struct event *ready_event;
 	struct userdb_client *users;
 	struct hooks *hooks; /* may be NULL */
+	const struct srs_keys *keys;
 	const struct conf *conf;
 	const struct domains *domains;
 	struct user_cache *cache;
@@ -50,6 +51,7 @@ struct resolution {
 	bool with_steps;
 	bool is_for_host; /* asked so */
 	bool may_relay;   /* asked so */
+	bool is_report;   /* asked so: the sender is null */
 
 	/* The way so far; a reload begins it again. All in arena. */
 	struct arena *arena;
@@ -102,6 +104,10 @@ bool resolve_add_target(struct resolution *r, struct target target);
  * there. */
 void resolve_add_remote(struct resolution *r, const struct address *address,
 			struct slice via, bool is_by_alias);
+
+/* Takes the way back if local, at a domain of ours, is one of SRS. Returns
+ * whether it is; then there is no other way. */
+bool resolve_way_back(struct resolution *r, struct slice local);
 
 /* Whether mail for domain is resolved here. */
 bool resolve_is_ours(const struct resolution *r, struct slice domain);

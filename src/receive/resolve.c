@@ -76,6 +76,7 @@ struct resolution *resolve_start(struct resolver *resolver,
 	r->resolver = resolver;
 	r->with_steps = (flags & RESOLVE_WITH_STEPS) != 0;
 	r->is_for_host = (flags & RESOLVE_FOR_HOST) != 0;
+	r->is_report = (flags & RESOLVE_NULL_SENDER) != 0;
 	r->may_relay = (flags & RESOLVE_MAY_RELAY) != 0;
 	r->on_answer = on_answer;
 	r->arg = arg;
@@ -104,12 +105,14 @@ void resolve_cancel(struct resolution **resolution)
 }
 
 struct resolver *resolver_new(struct event_base *base,
-			      struct userdb_client *users, struct hooks *hooks)
+			      struct userdb_client *users, struct hooks *hooks,
+			      const struct srs_keys *keys)
 {
 	struct resolver *resolver = mem_new(sizeof(*resolver));
 
 	resolver->users = users;
 	resolver->hooks = hooks;
+	resolver->keys = keys;
 	resolver->cache = user_cache_new();
 	resolver->ready_event = event_new(base, -1, 0, on_ready, resolver);
 	TAILQ_INIT(&resolver->ready);

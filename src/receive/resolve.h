@@ -7,7 +7,8 @@
  * Wherever an alias is looked for, hooks/alias-resolve is asked, too, if there
  * is one, and what it answers is added. An alias that runs a command exists
  * without Dovecot. Where one leads outside is sent there (TARGET_REMOTE), and so
- * is an address outside for who may relay. `user+detail` reaches Dovecot whole. Bare <postmaster> is
+ * is an address outside for who may relay. What SRS made of a sender (mail/srs.h)
+ * leads back to him, reports only. `user+detail` reaches Dovecot whole. Bare <postmaster> is
  * postmaster of hostname's domain if that is local, else of the first domain,
  * else what /etc/aliases says.
  *
@@ -21,6 +22,7 @@
 #include "auth/userdb.h"
 #include "conf/aliases.h"
 #include "conf/conf.h"
+#include "mail/srs.h"
 #include "proc/message.h"
 #include "receive/hooks.h"
 #include "smtp/address.h"
@@ -49,10 +51,11 @@ const struct aliases *domains_host(const struct domains *domains);
 struct resolver;
 struct resolution;
 
-/* users and hooks, which may be NULL, outlive the resolver; conf and domains
+/* users, hooks, which may be NULL, and keys outlive the resolver; conf and domains
  * too, or they are replaced first. */
 struct resolver *resolver_new(struct event_base *base,
-			      struct userdb_client *users, struct hooks *hooks);
+			      struct userdb_client *users, struct hooks *hooks,
+			      const struct srs_keys *keys);
 /* All resolutions have ended or were cancelled before. */
 void resolver_free(struct resolver **resolver);
 /* Call it before the first resolution and on each reload: what was remembered
@@ -81,8 +84,9 @@ typedef void resolve_on_answer(const struct resolve_answer *answer, void *arg);
 enum {
 	RESOLVE_FOR_ALL = 0,
 	RESOLVE_WITH_STEPS = 1,
-	RESOLVE_FOR_HOST = 2,  /* mail of this machine */
-	RESOLVE_MAY_RELAY = 4, /* an address outside leads there */
+	RESOLVE_FOR_HOST = 2,    /* mail of this machine */
+	RESOLVE_MAY_RELAY = 4,   /* an address outside leads there */
+	RESOLVE_NULL_SENDER = 8, /* an address of SRS leads back */
 };
 
 struct resolution *resolve_start(struct resolver *resolver,

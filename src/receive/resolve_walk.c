@@ -353,6 +353,8 @@ void resolve_walk_begin(struct resolution *r)
 		RESOLVE_STEP(r, address.domain, S(" is this machine"));
 		address.domain = slice_of(r->resolver->conf->mailname);
 	}
+	if (resolve_way_back(r, address.local))
+		return;
 	/* `"a@b"@ours` would be `a@b@ours` to Dovecot, which may be told to
 	 * cut a name at the first @. */
 	if (slice_find(address.local, '@') < address.local.n) {

@@ -8,6 +8,7 @@
 
 #include "auth/login.h"
 #include "base/list.h"
+#include "mail/srs.h"
 #include "milter/filter.h"
 #include "net/tls.h"
 #include "proc/census.h"
@@ -35,6 +36,7 @@ struct server {
 	struct filter_log *filter_log;
 	struct census *census; /* NULL: nobody counts */
 
+	struct srs_keyring srs; /* as `queue` says */
 	bool has_room;          /* `queue` says so */
 	bool has_lmtp_smtputf8; /* `deliver` says so */
 	bool is_draining;

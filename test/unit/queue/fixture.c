@@ -69,6 +69,7 @@ void fixture_empty_database(void)
 		return;
 	(void)postgres_run(&postgres, "DELETE FROM culver.recipient;"
 				      "DELETE FROM culver.message;"
+				      "DELETE FROM culver.secret;"
 				      "DELETE FROM culver.node");
 }
 
@@ -194,6 +195,10 @@ static void record(struct sent *s, const struct message *m, int fd)
 		break;
 	case MESSAGE_ROOM:
 		s->has_room = m->room.has_room;
+		break;
+	case MESSAGE_SRS_KEYS:
+		s->via = text_of(m->srs_keys.current);
+		s->number = m->srs_keys.current.n;
 		break;
 	case MESSAGE_RESOLVE:
 		s->id = m->resolve.id;

@@ -19,7 +19,7 @@ struct sent {
 	uint64_t next_try; /* of QUEUE_ENTRY */
 	char *address;
 	enum target_kind kind; /* of ATTEMPT and QUEUE_ENTRY */
-	char *via;             /* of ATTEMPT */
+	char *via;             /* of ATTEMPT; of SRS_KEYS: the current one */
 	char *from;            /* of ATTEMPT: the reverse path */
 	char *hold;            /* of QUEUE_ENTRY */
 	char *content;         /* of ATTEMPT; NUL-terminated */

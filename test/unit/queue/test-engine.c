@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mail/srs.h"
 #include "queue/attempts.h"
 #include "smtp/params.h"
 
@@ -497,6 +498,59 @@ static void test_what_another_server_has_taken(void **state)
 	assert_non_null(strstr(report, "Remote-MTA: dns; mx.other.example"));
 }
 
+/* Mail that alias@example.com sends on. */
+static struct sent *forward(struct fixture *f, const char *sender,
+			    bool is_forwarded)
+{
+	struct recipient r;
+	struct message m = fixture_enqueue(&r, "bob@other.example");
+
+	fixture_clear(f);
+	m.enqueue.reverse_path = slice_of(sender);
+	r.original = S("alias@example.com");
+	r.target.kind = TARGET_REMOTE;
+	r.target.is_forwarded = is_forwarded;
+	fixture_send(f, &m, "Subject: x\r\n\r\nhello\r\n", 21);
+	fixture_run(f);
+	return must_find(f, MESSAGE_ATTEMPT, 0);
+}
+
+static void test_senders_of_what_is_forwarded(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+	struct srs_keys keys = { .current = { .n = 0 } };
+	struct address to, back;
+	struct sent *s;
+	const char *report;
+
+	assert_string_equal(forward(f, "carl@far.example", false)->from,
+			    "carl@far.example");
+	assert_string_equal(forward(f, "", true)->from, "");
+	s = forward(f, "carl@far.example", true);
+	assert_int_equal(address_parse(slice_of(s->from), a, &to), 0);
+	assert_true(slice_equal(to.domain, S("example.com")));
+	fixture_result(f, s->id, OUTCOME_REFUSED, 550, "no");
+	/* What we tell ourselves goes to the sender himself. */
+	assert_string_equal(must_find(f, MESSAGE_RESOLVE, 0)->address,
+			    "carl@far.example");
+	fixture_resolved(f, must_find(f, MESSAGE_RESOLVE, 0)->id,
+			 RESOLVE_TARGETS, "carl@far.example");
+	report = must_find(f, MESSAGE_ATTEMPT, 1)->content;
+	assert_null(strstr(report, "other.example"));
+	/* A new `receive` is told the key that it was made with; and it stays
+	 * the same. */
+	fixture_restart(f);
+	fixture_clear(f);
+	engine_on_peer(f->engine, ROLE_RECEIVE, fixture_receive());
+	s = must_find(f, MESSAGE_SRS_KEYS, 0);
+	keys.current = (struct slice){ s->via, s->number };
+	assert_int_equal(srs_reverse(&keys, to.local, clock_wall_s(), a, &back),
+			 SRS_OK);
+	assert_string_equal(arena_string(a, address_format(&back, a)),
+			    "carl@far.example");
+}
+
 static void test_a_big_original_is_cut_to_its_header(void **state)
 {
 	struct fixture *f = *state;
@@ -775,6 +829,7 @@ static int run(const char *group)
 		TEST(test_a_report_reaches_the_sender_and_hides_the_target),
 		TEST(test_a_report_hides_commands),
 		TEST(test_what_another_server_has_taken),
+		TEST(test_senders_of_what_is_forwarded),
 		TEST(test_a_big_original_is_cut_to_its_header),
 		TEST(test_what_cannot_be_delivered_in_time_is_reported),
 		TEST(test_reports_that_wait),

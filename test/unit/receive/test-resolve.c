@@ -1,5 +1,6 @@
 #include "receive/resolve.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -503,6 +504,10 @@ static const struct resolve_case cases[] = {
 	  .problem = "RFC 5321 4.5.1" },
 };
 
+static const struct srs_keys keys = {
+	.current = SLICE("0123456789abcdef0123456789abcdef")
+};
+
 struct world {
 	struct event_base *base;
 	struct userdb_client users;
@@ -587,7 +592,7 @@ static void build(struct world *w, const struct resolve_case *c)
 	w->hooks.base = w->base;
 	w->hooks.answers = c->answers;
 	w->hooks.is_broken = c->is_broken;
-	w->resolver = resolver_new(w->base, &w->users, &w->hooks);
+	w->resolver = resolver_new(w->base, &w->users, &w->hooks, &keys);
 	resolver_use(w->resolver, &w->conf, w->domains);
 	if (!c->is_shut)
 		resolver_open_outside(w->resolver);
@@ -680,6 +685,50 @@ static void test_steps(void **state)
 		"alias info+x: there is none in b.test\n"
 		"mailbox info@b.test: Dovecot knows it\n"
 		"delivered to info+x@b.test");
+	tear_down(&w);
+}
+
+static const char *rewritten(struct world *w, const char *text, int64_t now)
+{
+	struct address sender, to;
+
+	assert_int_equal(address_parse(slice_of(text), w->arena, &sender), 0);
+	assert_true(
+		srs_forward(&keys, &sender, S("a.test"), now, w->arena, &to));
+	return arena_string(w->arena, address_format(&to, w->arena));
+}
+
+static void test_way_back(void **state)
+{
+	static const struct resolve_case c = { .aliases = "*: alice\n" };
+	const int64_t now = clock_wall_s();
+	const char *good;
+	struct world w;
+
+	(void)state;
+	build(&w, &c);
+	good = rewritten(&w, "Carl+x@c.test", now);
+	ask(&w, good, RESOLVE_NULL_SENDER);
+	assert_int_equal(w.result, RESOLVE_TARGETS);
+	assert_string_equal(w.targets, ">Carl+x@c.test");
+	ask(&w, good, RESOLVE_FOR_ALL);
+	assert_int_equal(w.result, RESOLVE_NO_USER);
+	assert_non_null(strstr(w.problem, "only reports"));
+	ask(&w, good, RESOLVE_MAY_RELAY);
+	assert_int_equal(w.result, RESOLVE_NO_USER);
+	ask(&w, rewritten(&w, "bob@b.test", now), RESOLVE_NULL_SENDER);
+	assert_int_equal(w.result, RESOLVE_NO_USER); /* Dovecot has no bob@b */
+	ask(&w, rewritten(&w, "Bob@a.test", now), RESOLVE_NULL_SENDER);
+	assert_string_equal(w.targets, "bob@a.test");
+	ask(&w, rewritten(&w, "bob@c.test", now - 30 * 86400),
+	    RESOLVE_NULL_SENDER);
+	assert_int_equal(w.result, RESOLVE_NO_USER);
+	assert_non_null(strstr(w.problem, "too old"));
+	ask(&w, "SRS0=AAAAAAAA=AA=c.test=bob@a.test", RESOLVE_NULL_SENDER);
+	assert_int_equal(w.result, RESOLVE_NO_USER);
+	assert_non_null(strstr(w.problem, "not ours"));
+	ask(&w, "srs0-list@a.test", RESOLVE_NULL_SENDER);
+	assert_string_equal(w.targets, "alice@a.test");
 	tear_down(&w);
 }
 
@@ -965,6 +1014,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_way_back),
 		cmocka_unit_test(test_remembered),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_asked),
