@@ -1,6 +1,7 @@
 #include "conf/check.h"
 
 #include "base/mem.h"
+#include "conf/database.h"
 #include "conf/endpoint.h"
 #include "conf/value.h"
 #include "smtp/name.h"
@@ -143,6 +144,16 @@ static bool check_address6(const struct check_place *at, const char *value)
 	return CHECK_NO(at, "\"%s\" is no IPv6 address", value);
 }
 
+/* The value stays out of the log: it may have a password. */
+static bool check_database(const struct check_place *at, const char *value)
+{
+	struct database d;
+	const char *problem = database_parse(slice_of(value), &d);
+
+	return value[0] == '\0' || problem == NULL ||
+	       CHECK_NO(at, "%s", problem);
+}
+
 /* --- of a block milter -------------------------------------------------------- */
 
 static bool check_endpoint(const struct check_place *at, const char *value)
@@ -240,6 +251,7 @@ static const struct {
 	{ "hostname", check_hostname },
 	{ "mailname", check_hostname },
 	{ "system_aliases", check_path_or_none },
+	{ "queue_database", check_database },
 	{ "state_dir", check_path },
 	{ "run_dir", check_path },
 	{ "dovecot_auth_client", check_path_or_none },

@@ -1,4 +1,5 @@
 #include "conf/tree.h"
+#include "conf/database.h"
 
 #include "base/mem.h"
 #include "conf/aliases.h"
@@ -381,6 +382,8 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 			      errors);
 	for (size_t i = 0; i < count; i++)
 		(void)conf_parse_override(to->tree.conf, overrides[i], errors);
+	database_warn_readable(to->tree.conf,
+			       path_of(&l, "culver.conf", "", ""), errors);
 	load_domains(&l);
 	load_system_aliases(&l);
 	load_certificates(&l);

@@ -21,7 +21,8 @@ static bool role_needs(enum role role, const char *name)
 	for (size_t i = 0; i < sizeof(here_only) / sizeof(here_only[0]); i++)
 		if (strcmp(here_only[i], name) == 0)
 			return false;
-	if (strcmp(name, "state_dir") == 0)
+	if (strcmp(name, "state_dir") == 0 ||
+	    strcmp(name, "queue_database") == 0)
 		return role == ROLE_QUEUE;
 	if (strcmp(name, "listen_smtp") == 0)
 		return role == ROLE_LOOKUP; /* who are we? */
@@ -228,19 +229,21 @@ static void log_errors(const struct conf_errors *errors)
 static void keep_fixed(const struct parent *p, struct conf *next,
 		       struct conf_errors *errors)
 {
-	static const char *const fixed[] = { "state_dir", "run_dir",
-					     "workers" };
+	static const char *const fixed[] = { "state_dir", "run_dir", "workers",
+					     "queue_database" };
 	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		size_t key = settings_find(&conf_settings, fixed[i]), n;
 		const char **was = conf_get(p->tree->conf, key, a, &n);
 		const char **is = conf_get(next, key, a, &n);
+		bool is_secret = strcmp(fixed[i], "queue_database") == 0;
 
 		if (strcmp(was[0], is[0]) == 0)
 			continue;
 		conf_errors_warn(errors, NULL, 0, fixed[i],
-				 "a change takes a restart; %s stays", was[0]);
+				 "a change takes a restart; %s stays",
+				 is_secret ? "the former" : was[0]);
 		(void)conf_set(next, key, was, 1, NULL, 0, errors);
 	}
 }

@@ -237,7 +237,7 @@ static void start(struct role_self *self)
 	if (self->is_started || self->conf == NULL)
 		return;
 	self->is_started = true;
-	r = sandbox_enter(self->program->role, self->conf->state_dir);
+	r = sandbox_enter(self->program->role, self->conf);
 	if (r < 0) {
 		LOG(LOG_ERROR, NULL, "cannot shut the cage",
 		    log_number("errno", (uint64_t)-r));

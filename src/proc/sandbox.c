@@ -1,6 +1,7 @@
 #include "proc/sandbox.h"
 
-#include "base/mem.h"
+#include "conf/database.h"
+#include "proc/sandbox_landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,8 +113,6 @@ static const int file_calls[] = {
 	SCMP_SYS(utimensat),
 };
 
-static const int deliver_calls[] = { SCMP_SYS(bind), SCMP_SYS(connect) };
-
 /* Sockets of its own, to ask DNS, and libunbound's thread; socket and clone
  * have rules of their own. */
 static const int lookup_calls[] = {
@@ -222,13 +221,12 @@ static int deny_clone3(scmp_filter_ctx ctx)
 				0);
 }
 
-/* TCP to other servers, from an address of ours. */
-static int allow_deliver(scmp_filter_ctx ctx)
+/* Connections by these families. */
+static int allow_streams(scmp_filter_ctx ctx, const int *families, size_t count)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	int r = allow(ctx, deliver_calls, COUNT(deliver_calls));
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 
-	for (size_t i = 0; r == 0 && i < COUNT(families); i++) {
+	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct scmp_arg_cmp args[] = {
 			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
 			SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM),
@@ -238,6 +236,26 @@ static int allow_deliver(scmp_filter_ctx ctx)
 					   SCMP_SYS(socket), COUNT(args), args);
 	}
 	return r;
+}
+
+static const int internet[] = { AF_INET, AF_INET6 };
+
+/* TCP to other servers, from an address of ours. */
+static int allow_deliver(scmp_filter_ctx ctx)
+{
+	int r = allow_streams(ctx, internet, COUNT(internet));
+
+	return r < 0 ? r
+		     : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(bind), 0);
+}
+
+/* To the queue's database. */
+static int allow_database(scmp_filter_ctx ctx, bool is_unix)
+{
+	static const int local[] = { AF_UNIX };
+
+	return is_unix ? allow_streams(ctx, local, COUNT(local))
+		       : allow_streams(ctx, internet, COUNT(internet));
 }
 
 static int allow_lookup(scmp_filter_ctx ctx)
@@ -260,7 +278,8 @@ static int allow_lookup(scmp_filter_ctx ctx)
 	return r == 0 ? deny_clone3(ctx) : r;
 }
 
-static int filter_calls(scmp_filter_ctx ctx, enum role role)
+static int filter_calls(scmp_filter_ctx ctx, enum role role,
+			const struct sandbox_database *database)
 {
 	int r = allow(ctx, common_calls, COUNT(common_calls));
 
@@ -272,6 +291,8 @@ static int filter_calls(scmp_filter_ctx ctx, enum role role)
 		r = allow(ctx, file_calls, COUNT(file_calls));
 	if (r == 0 && role == ROLE_DELIVER)
 		r = allow_deliver(ctx);
+	if (r == 0 && database->is_used)
+		r = allow_database(ctx, database->is_unix);
 	if (r == 0 && role == ROLE_LOOKUP)
 		r = allow_lookup(ctx);
 	if (r == 0)
@@ -310,7 +331,8 @@ static int filter_programs(scmp_filter_ctx ctx)
 	return r;
 }
 
-static int enter_seccomp(enum role role)
+static int enter_seccomp(enum role role,
+			 const struct sandbox_database *database)
 {
 	bool is_hook = role == ROLE_HOOK;
 	scmp_filter_ctx ctx =
@@ -322,100 +344,39 @@ static int enter_seccomp(enum role role)
 	/* The kernel's log names what was refused, if it can. */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	r = is_hook ? filter_programs(ctx) : filter_calls(ctx, role);
+	r = is_hook ? filter_programs(ctx) : filter_calls(ctx, role, database);
 	seccomp_release(ctx);
 	return r;
 }
 
-/* --- Landlock ------------------------------------------------------------------ */
-
-/* linux/landlock.h of 6.12; Debian 12's header ends at ABI 2. */
-struct ruleset_attr {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net; /* ABI 4 */
-	uint64_t scoped;             /* ABI 6 */
-};
-
-struct __attribute__((packed)) path_beneath_attr {
-	uint64_t allowed_access;
-	int32_t parent_fd;
-};
-
-enum { RULE_PATH_BENEATH = 1, CREATE_RULESET_VERSION = 1 };
-
-/* Accesses to files known at each ABI: execute (bit 0) to ioctl (bit 15). */
-static uint64_t handled_files(long abi)
-{
-	if (abi >= 5)
-		return 0xffff; /* ioctl_dev */
-	if (abi >= 3)
-		return 0x7fff; /* truncate */
-	return abi == 2 ? 0x3fff /* refer */ : 0x1fff;
-}
-
-/* All but execute, and the making of devices, sockets, pipes and links. */
-static uint64_t queue_files(long abi)
-{
-	const uint64_t no = 1u << 0 | 1u << 6 | 1u << 9 | 1u << 10 | 1u << 11 |
-			    1u << 12 | 1u << 15;
-
-	return handled_files(abi) & ~no;
-}
-
-static int allow_beneath(int ruleset, const char *dir, uint64_t access)
-{
-	AUTO(fd_close) int fd = open(dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
-	struct path_beneath_attr rule = { .allowed_access = access,
-					  .parent_fd = fd };
-
-	if (fd < 0 || syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH,
-			      &rule, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-static int enter_landlock(enum role role, const char *state_dir)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			   CREATE_RULESET_VERSION);
-	struct ruleset_attr attr = { .handled_access_fs = handled_files(abi) };
-	AUTO(fd_close) int ruleset = -1;
-	size_t size = sizeof(attr.handled_access_fs);
-
-	if (abi < 1)
-		return 0; /* this kernel has none */
-	if (abi >= 4) {
-		/* bind; connect as well, unless DNS is asked by TCP */
-		attr.handled_access_net = role == ROLE_LOOKUP ? 1 : 3;
-		size = 2 * sizeof(uint64_t);
-	}
-	if (abi >= 6) {
-		attr.scoped = 3; /* abstract sockets, signals */
-		size = sizeof(attr);
-	}
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (ruleset < 0)
-		return -errno;
-	if (role == ROLE_QUEUE) {
-		int r = allow_beneath(ruleset, state_dir, queue_files(abi));
-
-		if (r < 0)
-			return r;
-	}
-	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
-}
-
 /* --- all of it ------------------------------------------------------------------ */
 
-int sandbox_enter(enum role role, const char *state_dir)
+static void find_database(const struct conf *conf,
+			  struct sandbox_database *ret_database)
+{
+	struct database d;
+
+	if (database_parse(slice_of(conf->queue_database), &d) != NULL)
+		return;
+	ret_database->is_used = true;
+	ret_database->is_unix = d.is_unix;
+	ret_database->port = d.port;
+}
+
+int sandbox_enter(enum role role, const struct conf *conf)
 {
 	const struct rlimit none = { 0, 0 };
+	struct sandbox_database database = { .is_used = false };
 	int r;
 
+	if (role == ROLE_QUEUE)
+		find_database(conf, &database);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	r = role == ROLE_HOOK ? 0 : enter_landlock(role, state_dir);
-	return r < 0 ? r : enter_seccomp(role);
+	r = role == ROLE_HOOK
+		    ? 0
+		    : landlock_enter(role, conf->state_dir, &database);
+	return r < 0 ? r : enter_seccomp(role, &database);
 }

@@ -7,19 +7,21 @@
  * them it is a list of calls that no such program needs (other processes'
  * memory, mounts, namespaces, the kernel itself), and no Landlock.
  *
- * ROLE_DELIVER may connect to other servers by TCP. ROLE_LOOKUP may make sockets of the Internet and threads: that is how DNS is
- * asked.
+ * ROLE_DELIVER may connect to other servers by TCP, ROLE_QUEUE to its database
+ * where that is elsewhere. ROLE_LOOKUP may make sockets of the Internet and
+ * threads: that is how DNS is asked.
  */
 #ifndef PROC_SANDBOX_H
 #define PROC_SANDBOX_H
 
+#include "conf/conf.h"
 #include "proc/message.h"
 
 /*
- * Shuts the cage of the calling process. state_dir: the one directory that
- * ROLE_QUEUE may still use; ignored for the others. Returns 0 or -errno; a
- * kernel without Landlock is no error.
+ * Shuts the cage of the calling process. Of conf counts state_dir, the one
+ * directory that ROLE_QUEUE may still use, and queue_database, to which it may
+ * connect. Returns 0 or -errno; a kernel without Landlock is no error.
  */
-int sandbox_enter(enum role role, const char *state_dir);
+int sandbox_enter(enum role role, const struct conf *conf);
 
 #endif

@@ -143,7 +143,10 @@ static void greet_peers(struct queue *q)
 
 static void start(struct role_self *self, void *arg)
 {
-	const struct store_place place = { .dir = role_conf(self)->state_dir };
+	const struct store_place place = {
+		.dir = role_conf(self)->state_dir,
+		.database = role_conf(self)->queue_database,
+	};
 	struct queue *q = arg;
 	int r;
 

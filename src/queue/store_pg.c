@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/database.h"
 #include "queue/body.h"
 
 #include <errno.h>
@@ -277,10 +278,13 @@ int pg_open(const struct store_place *place, struct store **ret_store)
 	struct pg *s = mem_new(sizeof(*s));
 	AUTO(store_free) struct store *store = &s->store;
 	AUTO(fd_close) int state_dir = -1;
+	struct database database;
 	int r;
 
 	s->store = (struct store){ .ops = &ops, .spool_dir = -1 };
 	s->uri = mem_string(place->database);
+	s->is_remote = database_parse(slice_of(s->uri), &database) == NULL &&
+		       !database.is_unix && !database.is_loopback;
 	s->piece = mem_array(PG_PIECE_OCTETS, 1);
 	r = store_open_dirs(place->dir, &state_dir, &s->store.spool_dir);
 	if (r == 0)

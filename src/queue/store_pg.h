@@ -79,8 +79,9 @@ extern const char *const pg_sql[PG_STATEMENTS];
 struct pg {
 	struct store store; /* first */
 	char *uri;
-	PGconn *conn;  /* NULL: there is none */
-	size_t posted; /* results that have not been read */
+	bool is_remote; /* over a network: TLS by default */
+	PGconn *conn;   /* NULL: there is none */
+	size_t posted;  /* results that have not been read */
 	char problem[256];
 	uint64_t node;     /* ours */
 	int64_t skew_s;    /* the database's clock less ours */

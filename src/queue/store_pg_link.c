@@ -243,10 +243,12 @@ static void ignore_notice(void *arg, const PGresult *result)
 static int connect_now(struct pg *s, uint64_t deadline_ms)
 {
 	/* Later ones win. Kerberos would want files. */
-	static const char *const names[] = { "gssencmode", "dbname",
+	static const char *const names[] = { "gssencmode", "sslmode", "dbname",
 					     "fallback_application_name",
 					     NULL };
-	const char *const values[] = { "disable", s->uri, "culver", NULL };
+	const char *sslmode = s->is_remote ? "verify-full" : NULL;
+	const char *const values[] = { "disable", sslmode, s->uri, "culver",
+				       NULL };
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
 	s->conn = PQconnectStartParams(names, values, 1);
