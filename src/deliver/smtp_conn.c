@@ -17,7 +17,7 @@ struct smtp_conn {
 	struct event_base *base;
 	int fd;                     /* while connecting; then -1 */
 	struct event *on_connected; /* the same */
-	struct event *on_timeout, *on_turn;
+	struct event *on_turn;
 	struct stream *stream; /* from then on */
 	struct smtp_dialog *dialog;
 
@@ -25,7 +25,8 @@ struct smtp_conn {
 	struct tls_client *tls;
 	struct tls_client_request who; /* in arena */
 	struct arena *arena;
-	bool is_tls_begun;
+	bool is_tls_first, is_tls_begun;
+	unsigned replies_then; /* when TLS was done */
 
 	struct smtp_message message;
 	bool has_message;   /* on_done is still to be called */
@@ -34,10 +35,8 @@ struct smtp_conn {
 	struct smtp_pump pump;
 	bool is_pumping;
 
-	unsigned patience_ms;
-	enum smtp_wait waits_for; /* what the timer runs for */
-	uint64_t progress, progress_then;
-	size_t unsent_then;
+	struct smtp_patience *patience;
+	uint64_t flushes; /* pieces that went out */
 
 	const struct smtp_conn_calls *calls;
 	void *arg;
@@ -90,7 +89,9 @@ static void send_content(struct smtp_conn *c)
 
 static void begin_tls(struct smtp_conn *c)
 {
-	if (c->is_tls_begun || smtp_dialog_state(c->dialog) != SMTP_HANDSHAKE)
+	enum smtp_state when = c->is_tls_first ? SMTP_GREETING : SMTP_HANDSHAKE;
+
+	if (c->is_tls_begun || smtp_dialog_state(c->dialog) != when)
 		return;
 	c->is_tls_begun = true;
 	stream_start_tls_client(c->stream, c->tls, &c->who);
@@ -98,53 +99,21 @@ static void begin_tls(struct smtp_conn *c)
 
 /* --- time ---------------------------------------------------------------------- */
 
-static enum smtp_wait wait_of(const struct smtp_conn *c)
-{
-	return c->stream == NULL ? SMTP_WAIT_CONNECT
-				 : smtp_dialog_wait(c->dialog);
-}
-
-static void start_timer(struct smtp_conn *c)
-{
-	unsigned ms = c->patience_ms > 0 ? c->patience_ms
-					 : smtp_patience_ms(c->waits_for);
-	const struct timeval tv = { .tv_sec = ms / 1000,
-				    .tv_usec = ms % 1000 * 1000 };
-
-	c->unsent_then = c->stream != NULL ? stream_unsent(c->stream) : 0;
-	(void)event_add(c->on_timeout, &tv);
-}
-
-/* The timer runs from the last step, however many octets come: a server that
- * sends one at a time is not waited for. */
 static void watch_time(struct smtp_conn *c)
 {
-	enum smtp_wait wait = wait_of(c);
-	uint64_t progress = c->progress + smtp_dialog_replies(c->dialog);
+	enum smtp_wait wait = smtp_dialog_wait(c->dialog);
 
-	if (wait == SMTP_WAIT_NOTHING)
-		(void)event_del(c->on_timeout);
-	if (wait == c->waits_for && progress == c->progress_then)
-		return;
-	c->waits_for = wait;
-	c->progress_then = progress;
-	if (wait != SMTP_WAIT_NOTHING)
-		start_timer(c);
+	if (c->stream == NULL && wait == SMTP_WAIT_GREETING)
+		wait = SMTP_WAIT_CONNECT;
+	smtp_patience_watch(c->patience, wait,
+			    c->flushes + smtp_dialog_replies(c->dialog));
 }
 
-static void on_timeout(int fd, short what, void *arg)
+static void on_impatience(enum smtp_end end, const char *why, void *arg)
 {
 	struct smtp_conn *c = arg;
-	const char *why;
-	enum smtp_end end = smtp_patience_end(c->waits_for, &why);
 
-	(void)fd;
-	(void)what;
-	if (c->waits_for == SMTP_WAIT_BLOCK &&
-	    stream_unsent(c->stream) < c->unsent_then)
-		start_timer(c);
-	else
-		smtp_dialog_close(c->dialog, end, why);
+	smtp_dialog_close(c->dialog, end, why);
 	run(c);
 }
 
@@ -166,7 +135,6 @@ static void tell(struct smtp_conn *c)
 		c->calls->on_done(c->arg);
 	} else if (smtp_dialog_state(c->dialog) == SMTP_ENDED) {
 		c->is_told_ended = true;
-		(void)event_del(c->on_timeout);
 		c->calls->on_ended(smtp_dialog_end(c->dialog), c->arg);
 	} else if (is_ready(c) && !c->is_told_idle) {
 		c->is_told_idle = true;
@@ -213,7 +181,7 @@ static void on_flushed(void *arg)
 {
 	struct smtp_conn *c = arg;
 
-	c->progress++;
+	c->flushes++;
 	run(c);
 }
 
@@ -233,6 +201,7 @@ static void on_tls(void *arg)
 	struct smtp_conn *c = arg;
 	struct stream_tls_peer peer;
 
+	c->replies_then = smtp_dialog_replies(c->dialog);
 	stream_tls_peer(c->stream, &peer);
 	if (smtp_security_is_met(c->security, &peer))
 		smtp_dialog_secure(c->dialog);
@@ -243,6 +212,16 @@ static void on_tls(void *arg)
 	run(c);
 }
 
+/* With TLS 1.3 a server may refuse us after we took the handshake for done. */
+static bool is_shaking_hands(const struct smtp_conn *c, enum stream_end end)
+{
+	if (!c->is_tls_begun)
+		return false;
+	return !stream_is_tls(c->stream) ||
+	       (end == STREAM_FAILED &&
+		smtp_dialog_replies(c->dialog) == c->replies_then);
+}
+
 static void on_end(enum stream_end end, void *arg)
 {
 	struct smtp_conn *c = arg;
@@ -250,7 +229,7 @@ static void on_end(enum stream_end end, void *arg)
 
 	if (smtp_dialog_state(c->dialog) == SMTP_QUITTING)
 		smtp_dialog_close(c->dialog, SMTP_END_QUIT, "we said QUIT");
-	else if (smtp_dialog_state(c->dialog) == SMTP_HANDSHAKE)
+	else if (is_shaking_hands(c, end))
 		close_because(c, SMTP_END_TLS_FAILED,
 			      "the TLS handshake failed", why);
 	else
@@ -288,10 +267,8 @@ static void on_connected(int fd, short what, void *arg)
 static void add_events(struct smtp_conn *c)
 {
 	c->on_connected = event_new(c->base, c->fd, EV_WRITE, on_connected, c);
-	c->on_timeout = evtimer_new(c->base, on_timeout, c);
 	c->on_turn = evtimer_new(c->base, on_turn, c);
-	assert(c->on_connected != NULL && c->on_timeout != NULL &&
-	       c->on_turn != NULL);
+	assert(c->on_connected != NULL && c->on_turn != NULL);
 	(void)event_add(c->on_connected, NULL);
 	watch_time(c);
 }
@@ -315,11 +292,14 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 	c->who = tls_client_request_copy(&config->who, c->arena);
 	if (c->security != SMTP_DANE)
 		c->who.tlsa_count = 0;
-	c->patience_ms = config->patience_ms;
+	c->patience =
+		smtp_patience_new(base, config->patience_ms, on_impatience, c);
 	c->calls = calls;
 	c->arg = arg;
+	c->is_tls_first = config->is_tls_first;
 	c->dialog = smtp_dialog_new(config->hostname,
-				    smtp_security_tls(config->security));
+				    smtp_security_tls(config->security),
+				    &config->login);
 	add_events(c);
 	return c;
 }
@@ -331,7 +311,7 @@ void smtp_conn_free(struct smtp_conn **conn)
 	if (c == NULL)
 		return;
 	event_free(c->on_connected);
-	event_free(c->on_timeout);
+	smtp_patience_free(&c->patience);
 	event_free(c->on_turn);
 	stream_free(&c->stream);
 	smtp_dialog_free(&c->dialog);

@@ -21,6 +21,9 @@ struct smtp_conn_config {
 	/* server_name: the host's name; copied, as the rest. TLSA records
 	 * are used for SMTP_DANE only. */
 	struct tls_client_request who;
+	/* TLS from the start (RFC 8314 3), in place of STARTTLS. */
+	bool is_tls_first;
+	struct smtp_login login; /* copied; only ever used in TLS */
 	/* 0: smtp_patience.h's times; else this one for all of them. */
 	unsigned patience_ms;
 };

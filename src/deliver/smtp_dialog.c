@@ -2,23 +2,18 @@
 
 #include "base/mem.h"
 #include "deliver/smtp_fit.h"
+#include "deliver/smtp_opening.h"
 #include "deliver/smtp_transaction.h"
 #include "smtp/reply_reader.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <string.h>
 
-enum { HOSTNAME_OCTETS = 255, FAILURE_OCTETS = 16 << 10 };
+enum { FAILURE_OCTETS = 16 << 10 };
 
 struct smtp_dialog {
 	enum smtp_state state;
-	enum smtp_tls tls;
-	bool is_secure;
-	bool is_helo; /* EHLO was not understood */
+	struct smtp_opening *opening; /* what comes before SMTP_IDLE */
 	struct reply_reader *reader;
-	char hostname[HOSTNAME_OCTETS + 1];
-	struct smtp_features features;
 	unsigned replies;
 	struct lmtp_commands out; /* not yet taken by the caller */
 
@@ -33,16 +28,17 @@ struct smtp_dialog {
 	unsigned transactions; /* begun in this session */
 };
 
-struct smtp_dialog *smtp_dialog_new(const char *hostname, enum smtp_tls tls)
+struct smtp_dialog *smtp_dialog_new(const char *hostname, enum smtp_tls tls,
+				    const struct smtp_login *login)
 {
+	static const struct smtp_login none;
 	struct smtp_dialog *d = mem_new(sizeof(*d));
 
-	d->tls = tls;
+	d->opening =
+		smtp_opening_new(hostname, tls, login != NULL ? login : &none);
 	d->reader = reply_reader_new();
 	d->arena = arena_new(FAILURE_OCTETS);
 	d->transaction = smtp_transaction_new();
-	smtp_features_init(&d->features);
-	(void)snprintf(d->hostname, sizeof(d->hostname), "%s", hostname);
 	return d;
 }
 
@@ -52,6 +48,7 @@ void smtp_dialog_free(struct smtp_dialog **dialog)
 
 	if (d == NULL)
 		return;
+	smtp_opening_free(&d->opening);
 	reply_reader_free(&d->reader);
 	arena_free(&d->arena);
 	smtp_recipients_free(&d->recipients);
@@ -67,7 +64,7 @@ enum smtp_state smtp_dialog_state(const struct smtp_dialog *dialog)
 const struct smtp_features *smtp_dialog_features(
 	const struct smtp_dialog *dialog)
 {
-	return &dialog->features;
+	return smtp_opening_features(dialog->opening);
 }
 
 unsigned smtp_dialog_replies(const struct smtp_dialog *dialog)
@@ -153,8 +150,9 @@ const struct smtp_result *smtp_dialog_result(const struct smtp_dialog *dialog,
 
 bool smtp_dialog_is_used_up(const struct smtp_dialog *dialog)
 {
-	return dialog->features.mail_max > 0 &&
-	       dialog->transactions >= dialog->features.mail_max;
+	const struct smtp_features *f = smtp_dialog_features(dialog);
+
+	return f->mail_max > 0 && dialog->transactions >= f->mail_max;
 }
 
 /* For those who have no result; with them through, it is idle. */
@@ -169,8 +167,8 @@ static void go_on(struct smtp_dialog *d)
 	}
 	d->state = SMTP_TRANSACTION;
 	d->transactions++;
-	smtp_transaction_begin(d->transaction, &d->features, d->message,
-			       d->recipients);
+	smtp_transaction_begin(d->transaction, smtp_dialog_features(d),
+			       d->message, d->recipients);
 }
 
 void smtp_dialog_begin(struct smtp_dialog *dialog,
@@ -181,7 +179,8 @@ void smtp_dialog_begin(struct smtp_dialog *dialog,
 	smtp_recipients_free(&dialog->recipients);
 	dialog->recipients = smtp_recipients_new(message->recipient_count);
 	dialog->message = message;
-	smtp_fit_refuse(&dialog->features, message, dialog->recipients);
+	smtp_fit_refuse(smtp_dialog_features(dialog), message,
+			dialog->recipients);
 	go_on(dialog);
 }
 
@@ -194,19 +193,10 @@ void smtp_dialog_quit(struct smtp_dialog *dialog)
 	dialog->state = SMTP_QUITTING;
 }
 
-static void say_hello(struct smtp_dialog *d)
-{
-	lmtp_commands_add(&d->out, "%s %s\r\n", d->is_helo ? "HELO" : "EHLO",
-			  d->hostname);
-	d->state = SMTP_HELLO;
-}
-
 void smtp_dialog_secure(struct smtp_dialog *dialog)
 {
-	assert(dialog->state == SMTP_HANDSHAKE);
-	dialog->is_secure = true;
-	smtp_features_init(&dialog->features);
-	say_hello(dialog);
+	smtp_opening_secure(dialog->opening, &dialog->out);
+	dialog->state = smtp_opening_state(dialog->opening);
 }
 
 struct slice smtp_dialog_output(struct smtp_dialog *dialog)
@@ -239,6 +229,7 @@ enum smtp_wait smtp_dialog_wait(const struct smtp_dialog *dialog)
 		[SMTP_HELLO] = SMTP_WAIT_HELLO,
 		[SMTP_STARTTLS] = SMTP_WAIT_TLS,
 		[SMTP_HANDSHAKE] = SMTP_WAIT_TLS,
+		[SMTP_LOGGING_IN] = SMTP_WAIT_HELLO,
 		[SMTP_RESETTING] = SMTP_WAIT_RESET,
 		[SMTP_QUITTING] = SMTP_WAIT_QUIT,
 		[SMTP_ENDED] = SMTP_WAIT_NOTHING,
@@ -251,59 +242,18 @@ enum smtp_wait smtp_dialog_wait(const struct smtp_dialog *dialog)
 
 /* --- receiving --------------------------------------------------------------- */
 
-static void take_greeting(struct smtp_dialog *d, const struct reply *r)
+static void take_opening(struct smtp_dialog *d, const struct reply *r)
 {
-	if (r->code == 220)
-		say_hello(d);
-	else if (r->code >= 400)
-		end_as_told(d, SMTP_END_UNWILLING, r);
+	struct smtp_failure f;
+
+	if (smtp_opening_take(d->opening, r, &d->out, &f))
+		d->state = smtp_opening_state(d->opening);
+	else if (f.what == NULL)
+		end_as_told(d, f.end, r);
+	else if (f.end == SMTP_END_NONSENSE || r->code >= 400)
+		end_with(d, f.end, f.what, r);
 	else
-		end_by_nonsense(d, "this is no greeting", r);
-}
-
-/* What it offers is known. */
-static void take_features(struct smtp_dialog *d)
-{
-	if (d->is_secure || d->tls == SMTP_TLS_NEVER ||
-	    (d->tls == SMTP_TLS_IF_OFFERED && !d->features.has_starttls)) {
-		d->state = SMTP_IDLE;
-	} else if (d->features.has_starttls) {
-		lmtp_commands_add(&d->out, "STARTTLS\r\n");
-		d->state = SMTP_STARTTLS;
-	} else {
-		smtp_dialog_close(d, SMTP_END_TLS_MISSING,
-				  "TLS is demanded, and not offered");
-	}
-}
-
-static void take_hello(struct smtp_dialog *d, const struct reply *r)
-{
-	bool is_unknown = r->code == 500 || r->code == 502 || r->code == 504;
-
-	if (r->code == 250) {
-		if (!d->is_helo)
-			smtp_features_parse(r->text, &d->features);
-		take_features(d);
-	} else if (is_unknown && !d->is_helo) {
-		d->is_helo = true;
-		say_hello(d);
-	} else if (r->code >= 400) {
-		end_as_told(d, SMTP_END_UNWILLING, r);
-	} else {
-		end_by_nonsense(d, "this is no answer to EHLO", r);
-	}
-}
-
-static void take_starttls(struct smtp_dialog *d, const struct reply *r)
-{
-	if (r->code == 220)
-		d->state = SMTP_HANDSHAKE;
-	else if (r->code < 400)
-		end_by_nonsense(d, "this is no answer to STARTTLS", r);
-	else if (d->tls == SMTP_TLS_DEMANDED)
-		end_with(d, SMTP_END_TLS_MISSING, "STARTTLS was refused", r);
-	else
-		d->state = SMTP_IDLE; /* opportunistic: RFC 3207 4.1 */
+		smtp_dialog_close(d, f.end, f.what);
 }
 
 static void take_transaction(struct smtp_dialog *d, const struct reply *r)
@@ -330,13 +280,11 @@ static void take_in_state(struct smtp_dialog *d, const struct reply *r)
 {
 	switch (d->state) {
 	case SMTP_GREETING:
-		take_greeting(d, r);
-		break;
 	case SMTP_HELLO:
-		take_hello(d, r);
-		break;
 	case SMTP_STARTTLS:
-		take_starttls(d, r);
+	case SMTP_HANDSHAKE:
+	case SMTP_LOGGING_IN:
+		take_opening(d, r);
 		break;
 	case SMTP_TRANSACTION:
 		take_transaction(d, r);
@@ -350,7 +298,6 @@ static void take_in_state(struct smtp_dialog *d, const struct reply *r)
 	case SMTP_QUITTING:
 		smtp_dialog_close(d, SMTP_END_QUIT, "we said QUIT");
 		break;
-	case SMTP_HANDSHAKE:
 	case SMTP_IDLE:
 		end_by_nonsense(d, "the server spoke out of turn", r);
 		break;
@@ -366,8 +313,8 @@ static void take_reply(struct smtp_dialog *d, const struct reply *r)
 		take_in_state(d, r);
 	else if (r->code == 421)
 		end_as_told(d,
-			    d->state <= SMTP_STARTTLS ? SMTP_END_UNWILLING
-						      : SMTP_END_TOLD,
+			    d->state < SMTP_IDLE ? SMTP_END_UNWILLING
+						 : SMTP_END_TOLD,
 			    r);
 	else if (d->out.n > 0) /* the command has not even been sent */
 		end_by_nonsense(d, "the server spoke out of turn", r);

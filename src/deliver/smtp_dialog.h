@@ -9,6 +9,7 @@
 
 #include "deliver/smtp_end.h"
 #include "deliver/smtp_features.h"
+#include "deliver/smtp_login.h"
 #include "deliver/smtp_message.h"
 
 struct smtp_dialog;
@@ -18,6 +19,7 @@ enum smtp_state {
 	SMTP_HELLO,       /* EHLO, or HELO after it, is out */
 	SMTP_STARTTLS,    /* STARTTLS is out */
 	SMTP_HANDSHAKE,   /* begin TLS, then smtp_dialog_secure() */
+	SMTP_LOGGING_IN,  /* AUTH is out */
 	SMTP_IDLE,        /* smtp_dialog_begin() may be called */
 	SMTP_TRANSACTION, /* between begin and the last answer */
 	SMTP_RESETTING,   /* the same, but only RSET's is still to come */
@@ -31,8 +33,10 @@ enum smtp_tls {
 	SMTP_TLS_DEMANDED,
 };
 
-/* hostname: for EHLO; copied, and cut at 255 octets. */
-struct smtp_dialog *smtp_dialog_new(const char *hostname, enum smtp_tls tls);
+/* hostname: for EHLO; copied, and cut at 255 octets. login: used in TLS only,
+ * copied; NULL: do not log in. */
+struct smtp_dialog *smtp_dialog_new(const char *hostname, enum smtp_tls tls,
+				    const struct smtp_login *login);
 void smtp_dialog_free(struct smtp_dialog **dialog);
 
 enum smtp_state smtp_dialog_state(const struct smtp_dialog *dialog);
@@ -47,7 +51,8 @@ unsigned smtp_dialog_replies(const struct smtp_dialog *dialog);
 enum smtp_end smtp_dialog_end(const struct smtp_dialog *dialog);
 const struct outcome *smtp_dialog_failure(const struct smtp_dialog *dialog);
 
-/* TLS is up and good enough: what was said before is forgotten. */
+/* TLS is up and good enough: what was said before is forgotten. In
+ * SMTP_HANDSHAKE, or, for TLS from the start (RFC 8314 3), in SMTP_GREETING. */
 void smtp_dialog_secure(struct smtp_dialog *dialog);
 
 /*

@@ -15,6 +15,7 @@ static const uint8_t statuses[][3] = {
 	[SMTP_END_TIMEOUT] = { 4, 4, 2 },
 	[SMTP_END_NONSENSE] = { 4, 5, 0 },
 	[SMTP_END_CONTENT] = { 4, 3, 0 },
+	[SMTP_END_LOGIN] = { 4, 7, 0 },
 };
 
 struct outcome smtp_outcome_of_end(enum smtp_end end, struct slice text)

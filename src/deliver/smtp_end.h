@@ -17,6 +17,7 @@ enum smtp_end {
 	SMTP_END_TIMEOUT,
 	SMTP_END_NONSENSE, /* replies that are none, or to no question */
 	SMTP_END_CONTENT,  /* our own fault: it cannot be read */
+	SMTP_END_LOGIN,    /* refused, or not possible in TLS */
 };
 
 /* What an end that the server gave no words to means for mail: deferred, with

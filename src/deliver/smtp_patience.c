@@ -1,6 +1,19 @@
 #include "deliver/smtp_patience.h"
 
-unsigned smtp_patience_ms(enum smtp_wait wait)
+#include "base/mem.h"
+
+#include <assert.h>
+
+struct smtp_patience {
+	struct event *on_timeout;
+	unsigned each_ms;
+	enum smtp_wait wait;
+	uint64_t progress;
+	smtp_on_impatience *on_end;
+	void *arg;
+};
+
+static unsigned time_ms(enum smtp_wait wait)
 {
 	static const unsigned times_ms[] = {
 		[SMTP_WAIT_NOTHING] = 0,
@@ -20,7 +33,7 @@ unsigned smtp_patience_ms(enum smtp_wait wait)
 	return times_ms[wait];
 }
 
-enum smtp_end smtp_patience_end(enum smtp_wait wait, const char **ret_why)
+static enum smtp_end end_of(enum smtp_wait wait, const char **ret_why)
 {
 	switch (wait) {
 	case SMTP_WAIT_CONNECT:
@@ -45,4 +58,54 @@ enum smtp_end smtp_patience_end(enum smtp_wait wait, const char **ret_why)
 	}
 	*ret_why = "no answer in time";
 	return SMTP_END_TIMEOUT;
+}
+
+static void on_timeout(int fd, short what, void *arg)
+{
+	struct smtp_patience *p = arg;
+	const char *why;
+	enum smtp_end end = end_of(p->wait, &why);
+
+	(void)fd;
+	(void)what;
+	p->on_end(end, why, p->arg);
+}
+
+struct smtp_patience *smtp_patience_new(struct event_base *base,
+					unsigned each_ms,
+					smtp_on_impatience *on_end, void *arg)
+{
+	struct smtp_patience *p = mem_new(sizeof(*p));
+
+	p->each_ms = each_ms;
+	p->on_end = on_end;
+	p->arg = arg;
+	p->on_timeout = evtimer_new(base, on_timeout, p);
+	assert(p->on_timeout != NULL);
+	return p;
+}
+
+void smtp_patience_free(struct smtp_patience **patience)
+{
+	if (*patience == NULL)
+		return;
+	event_free((*patience)->on_timeout);
+	mem_free(patience);
+}
+
+void smtp_patience_watch(struct smtp_patience *p, enum smtp_wait wait,
+			 uint64_t progress)
+{
+	unsigned ms = p->each_ms > 0 ? p->each_ms : time_ms(wait);
+	const struct timeval tv = { .tv_sec = ms / 1000,
+				    .tv_usec = ms % 1000 * 1000 };
+
+	if (wait == p->wait && progress == p->progress)
+		return;
+	p->wait = wait;
+	p->progress = progress;
+	if (wait == SMTP_WAIT_NOTHING)
+		(void)event_del(p->on_timeout);
+	else
+		(void)event_add(p->on_timeout, &tv);
 }

@@ -4,6 +4,8 @@
 
 #include "deliver/smtp_dialog.h"
 
+#include <event2/event.h>
+
 /* The times of RFC 5321 4.5.3.2, where it has one; milliseconds. */
 enum {
 	SMTP_CONNECT_MS = 30 * 1000,
@@ -18,9 +20,20 @@ enum {
 	SMTP_QUIT_MS = 10 * 1000,
 };
 
-/* 0: for ever. */
-unsigned smtp_patience_ms(enum smtp_wait wait);
-/* What it means when the time is over; *ret_why is a literal. */
-enum smtp_end smtp_patience_end(enum smtp_wait wait, const char **ret_why);
+struct smtp_patience;
+
+/* The time is over; why is a literal. */
+typedef void smtp_on_impatience(enum smtp_end end, const char *why, void *arg);
+
+/* each_ms: 0: the times above; else this one for all of them. */
+struct smtp_patience *smtp_patience_new(struct event_base *base,
+					unsigned each_ms,
+					smtp_on_impatience *on_end, void *arg);
+void smtp_patience_free(struct smtp_patience **patience);
+/* What is waited for now. The time runs from when that changed, or progress
+ * did, a count of steps: octets are none, a server that sends one at a time is
+ * not waited for. */
+void smtp_patience_watch(struct smtp_patience *p, enum smtp_wait wait,
+			 uint64_t progress);
 
 #endif

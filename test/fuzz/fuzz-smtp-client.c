@@ -19,6 +19,7 @@ enum {
 	HAS_MANY = 8,
 	TLS_IF_OFFERED = 16,
 	TLS_DEMANDED = 32,
+	HAS_LOGIN = 64,
 	MANY = 120,
 	FEW = 3,
 	RCPT_MAX = 100,
@@ -51,7 +52,8 @@ static void check_command(struct run *r, struct slice line)
 		"EHLO ",  "HELO ", "STARTTLS\r", "MAIL FROM:<", "RCPT TO:<",
 		"DATA\r", "BDAT ", ".\r",        "RSET\r",      "QUIT\r"
 	};
-	bool is_known = false;
+	/* A user's name or password, in base64. */
+	bool is_known = smtp_dialog_state(r->d) == SMTP_LOGGING_IN;
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		is_known |= slice_starts(line, slice_of(verbs[i]));
@@ -184,7 +186,10 @@ static enum smtp_tls tls_of(unsigned flags)
 
 static uint64_t run(unsigned flags, struct slice in, bool is_octetwise)
 {
-	struct run r = { .d = smtp_dialog_new("fuzz.test", tls_of(flags)),
+	const struct smtp_login login = { S("joe"), S("s3cret") };
+	struct run r = { .d = smtp_dialog_new("fuzz.test", tls_of(flags),
+					      flags & HAS_LOGIN ? &login
+								: NULL),
 			 .flags = flags };
 	bool has_more = true;
 

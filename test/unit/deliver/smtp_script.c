@@ -53,7 +53,8 @@ void script_play(struct smtp_dialog *d, const char *name,
 
 struct smtp_dialog *script_greeted(const char *hello)
 {
-	struct smtp_dialog *d = smtp_dialog_new("me.test", SMTP_TLS_NEVER);
+	struct smtp_dialog *d =
+		smtp_dialog_new("me.test", SMTP_TLS_NEVER, NULL);
 	const struct exchange script[] = {
 		{ "", "" },
 		{ "220 mx ready\r\n", "EHLO me.test\r\n" },

@@ -414,6 +414,49 @@ static void test_levels(void **state)
 	}
 }
 
+/* Port 465: not a word before TLS; then a login. */
+static void test_tls_first(void **state)
+{
+	struct smtp_world *w = *state;
+	const struct smtp_conn_config config = {
+		.hostname = "me.test",
+		.security = SMTP_VERIFIED,
+		.tls = w->client,
+		.who = { .server_name = S("mx.example") },
+		.is_tls_first = true,
+		.login = { S("joe"), S("s3cret") },
+	};
+
+	smtp_world_open_to(w, &config);
+	smtp_world_serve_tls(w);
+	smtp_world_expect(w, "");
+	smtp_world_greet(w, "250-mx\r\n250 AUTH PLAIN\r\n");
+	smtp_world_expect(w, "AUTH PLAIN AGpvZQBzM2NyZXQ=\r\n");
+	smtp_world_expect_told(w, "");
+	smtp_world_say(w, "235 hello\r\n");
+	smtp_world_expect_told(w, "idle ");
+}
+
+/* A greeting in plain text is no TLS. */
+static void test_tls_first_missing(void **state)
+{
+	struct smtp_world *w = *state;
+	const struct smtp_conn_config config = {
+		.hostname = "me.test",
+		.security = SMTP_VERIFIED,
+		.tls = w->client,
+		.who = { .server_name = S("mx.example") },
+		.is_tls_first = true,
+		.login = { S("joe"), S("s3cret") },
+	};
+
+	smtp_world_open_to(w, &config);
+	smtp_world_run(w);
+	(void)evbuffer_drain(w->got, evbuffer_get_length(w->got));
+	smtp_world_say(w, "220 mx\r\n");
+	smtp_world_expect_told(w, "ended:4 ");
+}
+
 static void test_broken_handshake(void **state)
 {
 	struct smtp_world *w = *state;
@@ -508,6 +551,8 @@ int main(void)
 		SMTP_TEST(test_stuck_content),
 		SMTP_TEST(test_tls),
 		cmocka_unit_test(test_levels),
+		SMTP_TEST(test_tls_first),
+		SMTP_TEST(test_tls_first_missing),
 		SMTP_TEST(test_broken_handshake),
 		SMTP_TEST(test_hung_up_handshake),
 		SMTP_TEST(test_put_behind_starttls),

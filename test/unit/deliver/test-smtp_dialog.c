@@ -134,7 +134,8 @@ static void test_sessions(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
-		struct smtp_dialog *d = smtp_dialog_new("me", sessions[i].tls);
+		struct smtp_dialog *d =
+			smtp_dialog_new("me", sessions[i].tls, NULL);
 
 		script_play(d, sessions[i].name, sessions[i].script, STEPS,
 			    false);
@@ -162,7 +163,7 @@ static void test_secure(void **state)
 		{ "250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n", "" },
 		{ "", "" },
 	};
-	struct smtp_dialog *d = smtp_dialog_new("me", SMTP_TLS_DEMANDED);
+	struct smtp_dialog *d = smtp_dialog_new("me", SMTP_TLS_DEMANDED, NULL);
 
 	(void)state;
 	script_play(d, "before", before, 3, false);
