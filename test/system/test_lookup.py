@@ -1,7 +1,10 @@
 """Routes: which hosts take mail for a domain, as `culver route` tells."""
 
 import json
+import os
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -323,3 +326,26 @@ def test_the_setting_resolver(resolver, good):
     with Culver(resolver=resolver, start=False) as culver:
         done = culver.ctl("check-config", check=False)
         assert (done.returncode == 0) == good, done.stdout
+
+
+def test_a_dead_lookup_is_replaced(dns):
+    """Who asked it hears so, and may ask again."""
+    with Culver(**dns.settings()) as culver:
+        assert route(culver, "one.example")["result"] == "hosts"
+        dns.failures["b.one.example"] = "silence"
+        try:
+            time.sleep(2.1)
+            with ThreadPoolExecutor() as pool:
+                asked = dns.count("b.one.example A")
+                waiting = pool.submit(culver.ctl, "route", "one.example",
+                                      check=False)
+                wait_for(lambda: dns.count("b.one.example A") > asked, 5,
+                         "the question")
+                pid, = culver.roles()["lookup"]
+                os.kill(pid, signal.SIGKILL)
+                assert "is gone" in waiting.result().stderr
+        finally:
+            del dns.failures["b.one.example"]
+        wait_for(lambda: culver.roles().get("lookup", [pid]) != [pid], 5,
+                 "another lookup")
+        assert route(culver, "one.example")["result"] == "hosts"

@@ -103,7 +103,8 @@ void unbound_cancel(struct unbound *u, int id)
 		if (a->id == id)
 			break;
 	assert_non_null(a);
-	asked_free(u, a);
+	if (a != NULL)
+		asked_free(u, a);
 }
 
 /* The oldest question of the newest context with or without anchors. */
@@ -125,8 +126,10 @@ static void answer(bool has_anchors, const char *name, int type,
 	struct asked *a = oldest(has_anchors, &u);
 	struct asked copy;
 
-	if (a == NULL)
+	if (a == NULL) {
 		fail_msg("%s was not asked", name);
+		return;
+	}
 	assert_string_equal(a->name, name);
 	assert_int_equal(a->type, type);
 	copy = *a;
