@@ -58,6 +58,8 @@ RECORDS = {
        for i in range(1, 31)},
     **{f"h{i}.many.example AAAA": [f"::{k}" for k in range(2, 21)]
        for i in range(1, 31)},
+    "big.example MX": [f"{100 + i} some-long-host-name-{i}.big.example"
+                       for i in range(100)] + ["10 a.one.example"],
     "loop.example MX": ["10 a.one.example", "20 mx.culver.example",
                         "20 b.one.example", "30 mx.plain"],
     "mx.culver.example A": ["127.0.0.99"],
@@ -169,6 +171,10 @@ def test_answers_are_bounded(culver):
         assert len(host["addresses"]) == 8
         assert [":" in a for a in host["addresses"]] == \
             [True] * 4 + [False] * 4
+
+
+def test_an_answer_too_big_for_a_datagram(culver):
+    assert names(route(culver, "big.example")) == ["a.one.example"]
 
 
 def test_dane(culver):
