@@ -106,7 +106,9 @@ static void watch_sieve(struct transaction *t, struct slice octets)
 
 static void check_header(struct transaction *t)
 {
-	if (header_watch_is_loop(&t->header))
+	if (t->delivered.is_found)
+		t->fault = &REPLY_FORWARD_LOOP;
+	else if (header_watch_is_loop(&t->header))
 		t->fault = &REPLY_LOOP;
 	else if (header_watch_is_too_big(&t->header))
 		t->fault = &REPLY_HEADER_TOO_BIG;
@@ -163,6 +165,7 @@ static void take_header(struct session *s, struct slice run)
 
 	if (t->watches_sieve)
 		watch_sieve(t, slice_head(run, n));
+	delivered_watch_feed(&t->delivered, slice_head(run, n));
 	check_header(t);
 	put_header(t, slice_head(run, n));
 	if (!t->header.is_over)
@@ -236,12 +239,17 @@ static bool is_loopback(const struct session *s)
 void body_begin(struct session *s)
 {
 	struct transaction *t = s->tx;
+	struct slice alias = transaction_forwarder(t);
 
 	t->content = content_new(s->server->spool, on_ready, s);
 	t->adds_fields = session_is_submission(s);
 	t->watches_sieve = s->login == NULL && is_loopback(s);
 	header_watch_init(&t->header);
+	delivered_watch_init(&t->delivered, alias);
 	put(t, received_field(s));
+	/* A message that came without SMTPUTF8 stays one that needs none. */
+	if (alias.n > 0 && !slice_has_high(alias))
+		put(t, delivered_to_format(alias, s->server->scratch));
 }
 
 bool body_feed(struct session *s)

@@ -75,6 +75,18 @@ bool transaction_is_ascii(struct targets targets)
 	return true;
 }
 
+struct slice transaction_forwarder(const struct transaction *t)
+{
+	const struct handover_recipient *r = t->recipients;
+
+	if (t->recipient_count != 1)
+		return S("");
+	for (size_t i = 0; i < r->targets.count; i++)
+		if (r->targets.items[i].is_forwarded)
+			return r->original;
+	return S("");
+}
+
 struct slice transaction_sender_domain(const struct transaction *t)
 {
 	size_t at = slice_find_last(t->reverse_path, '@');

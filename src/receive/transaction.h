@@ -6,6 +6,7 @@
 #define RECEIVE_TRANSACTION_H
 
 #include "base/log.h"
+#include "mail/delivered_to.h"
 #include "mail/header.h"
 #include "milter/message.h"
 #include "receive/content.h"
@@ -55,6 +56,7 @@ struct transaction {
 	/* The content: body.c. */
 	struct data_reader data;
 	struct header_watch header;
+	struct delivered_watch delivered; /* to the alias that sends it on */
 	struct content *content;
 	struct evbuffer *held;     /* what content does not take now; or NULL */
 	struct evbuffer *line;     /* begun, of the header; or NULL */
@@ -88,6 +90,9 @@ void transaction_free(struct transaction **transaction);
 bool transaction_add_recipient(struct transaction *t, struct targets targets);
 /* RFC 6531 3.6: whether LMTP can be told of these without SMTPUTF8. */
 bool transaction_is_ascii(struct targets targets);
+/* The one recipient of t, if it is an alias that leads outside; else empty. Of
+ * several none tells the others which it is. */
+struct slice transaction_forwarder(const struct transaction *t);
 /* Of the reverse path, canonical; empty if it has none. */
 struct slice transaction_sender_domain(const struct transaction *t);
 /* Takes the last one back. */
