@@ -308,15 +308,16 @@ static void take_in_state(struct smtp_dialog *d, const struct reply *r)
 
 static void take_reply(struct smtp_dialog *d, const struct reply *r)
 {
+	bool is_quitting = d->state == SMTP_QUITTING; /* say what you like */
+
 	d->replies++;
-	if (d->state == SMTP_QUITTING)
-		take_in_state(d, r);
-	else if (r->code == 421)
+	if (r->code == 421 && !is_quitting)
 		end_as_told(d,
 			    d->state < SMTP_IDLE ? SMTP_END_UNWILLING
 						 : SMTP_END_TOLD,
 			    r);
-	else if (d->out.n > 0) /* the command has not even been sent */
+	else if (d->out.n > 0 && !is_quitting)
+		/* The command has not even been sent. */
 		end_by_nonsense(d, "the server spoke out of turn", r);
 	else
 		take_in_state(d, r);

@@ -73,7 +73,7 @@ bool smtp_dialog_is_used_up(const struct smtp_dialog *dialog);
 /* In SMTP_IDLE: says QUIT. */
 void smtp_dialog_quit(struct smtp_dialog *dialog);
 /* The server hung up, or a timer ran out ... why is a literal. */
-void smtp_dialog_close(struct smtp_dialog *dialog, enum smtp_end end,
+void smtp_dialog_close(struct smtp_dialog *dialog, enum smtp_end how,
 		       const char *why);
 
 /* All octets from the server, as they come. */
