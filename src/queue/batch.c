@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { COMPLAIN_MS = 60000 };
+enum { COMPLAIN_MS = 60000, TRIES = 3 };
 
 struct batch {
 	struct store *store;
@@ -332,10 +332,23 @@ static int run_once(struct batch *b)
 		b->complained_ms = 0;
 	} else {
 		/* Before the rollback, which has its own words. */
-		complain(b, r);
+		if (r != -EAGAIN)
+			complain(b, r);
 		store_rollback(b->store);
 	}
 	turn_done(&t);
+	return r;
+}
+
+/* Another node may have been in the way. */
+static int run_again(struct batch *b)
+{
+	int r = run_once(b);
+
+	for (int i = 1; r == -EAGAIN && i < TRIES; i++)
+		r = run_once(b);
+	if (r == -EAGAIN)
+		complain(b, r);
 	return r;
 }
 
@@ -343,7 +356,7 @@ int batch_run(struct batch *b, int *ret_error)
 {
 	*ret_error = 0;
 	while (b->count > 0) {
-		int r = run_once(b);
+		int r = run_again(b);
 
 		if (r == 0)
 			continue;
