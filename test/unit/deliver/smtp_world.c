@@ -190,7 +190,7 @@ void smtp_world_run(struct smtp_world *w)
 
 void smtp_world_wait_end(struct smtp_world *w)
 {
-	uint64_t until = clock_monotonic_ms() + 500;
+	uint64_t until = clock_monotonic_ms() + 5000;
 
 	while (strstr(w->told, "ended") == NULL && clock_monotonic_ms() < until)
 		(void)event_base_loop(w->base, EVLOOP_ONCE);

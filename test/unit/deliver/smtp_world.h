@@ -47,7 +47,7 @@ void smtp_world_open_fd(struct smtp_world *w, int fd,
 void smtp_world_content(struct smtp_world *w, struct slice content);
 /* Both sides, until neither has anything to do. */
 void smtp_world_run(struct smtp_world *w);
-/* Until the owner is told of the end, half a second at most. */
+/* Until the owner is told of the end, five seconds at most. */
 void smtp_world_wait_end(struct smtp_world *w);
 
 /* The server says this, and both react. */
