@@ -90,23 +90,58 @@ static const char *kind_name(enum target_kind kind)
 	return "mailbox";
 }
 
+static const char *queue_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[QUEUE_STATE_NEW] = "new",
+		[QUEUE_STATE_DEFERRED] = "deferred",
+		[QUEUE_STATE_REPORT] = "report",
+		[QUEUE_STATE_HELD] = "held",
+		[QUEUE_STATE_IN_SESSION] = "in session",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+static json_t *queue_id(uint64_t value)
+{
+	char id[17];
+
+	(void)snprintf(id, sizeof(id), "%016" PRIx64, value);
+	return json_string(id);
+}
+
+void answer_header(struct evbuffer *out, const struct msg_queue_header *m)
+{
+	json_t *header = json_object();
+
+	(void)json_object_set_new(header, "id", queue_id(m->queue_id));
+	(void)json_object_set_new(header, "text", text(m->header));
+	put_one(out, "header", header);
+}
+
 void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
 {
 	json_t *entry = json_object();
-	char id[17];
 
-	(void)snprintf(id, sizeof(id), "%016" PRIx64, m->queue_id);
-	(void)json_object_set_new(entry, "id", json_string(id));
+	(void)json_object_set_new(entry, "id", queue_id(m->queue_id));
 	(void)json_object_set_new(entry, "trace", text(m->trace));
 	(void)json_object_set_new(entry, "sender", text(m->reverse_path));
+	(void)json_object_set_new(entry, "login", text(m->login));
+	(void)json_object_set_new(entry, "envid", text(m->envid));
 	(void)json_object_set_new(entry, "recipient", text(m->target.address));
+	(void)json_object_set_new(entry, "original", text(m->original));
 	(void)json_object_set_new(entry, "kind",
 				  json_string(kind_name(m->target.kind)));
 	(void)json_object_set_new(entry, "octets", number(m->content_octets));
 	(void)json_object_set_new(entry, "arrived", number(m->arrived));
+	(void)json_object_set_new(entry, "state",
+				  json_string(queue_state_name(m->state)));
 	(void)json_object_set_new(entry, "next_try", number(m->next_try));
+	(void)json_object_set_new(entry, "last_try", number(m->last_try));
 	(void)json_object_set_new(entry, "attempts", number(m->attempts));
 	(void)json_object_set_new(entry, "hold", text(m->hold));
+	(void)json_object_set_new(entry, "code", number(m->code));
 	(void)json_object_set_new(entry, "reason", text(m->reason));
 	put_one(out, "entry", entry);
 }
@@ -123,6 +158,8 @@ void answer_changed(struct evbuffer *out, enum queue_change change,
 		[QUEUE_CHANGE_RETRY] = "retried",
 		[QUEUE_CHANGE_RELEASE] = "released",
 		[QUEUE_CHANGE_DROP] = "dropped",
+		[QUEUE_CHANGE_HOLD] = "held",
+		[QUEUE_CHANGE_BOUNCE] = "bounced",
 	};
 
 	put_one(out, names[change], number(count));

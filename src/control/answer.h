@@ -2,8 +2,11 @@
  * What a client of control.sock is told: JSON objects, one a line.
  *
  *   queue_list   {"entry":{...}} for each recipient, then {"total":N}
+ *   queue_show   the same, with {"header":{"id":"...","text":"..."}} after the
+ *                entries of a message
  *   queue_retry  {"retried":N}; queue_release {"released":N}; queue_drop
- *                {"dropped":N}: recipients
+ *                {"dropped":N}; queue_hold {"held":N}; queue_bounce
+ *                {"bounced":N}: recipients
  *   resolve      {"result":"targets","steps":["...",...]}
  *   route        {"result":"hosts","secure":true,"problem":"","hosts":[
  *                {"name":"...","preference":10,"addresses":["...",...],
@@ -13,7 +16,7 @@
  *   milter_list  {"milter":{...}} for each filter, then {"milters":N}
  *   any          {"error":"..."}
  *
- * Every answer but "entry" and "milter" is the last line of its request.
+ * Every answer but "entry", "header" and "milter" is the last line of its request.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
@@ -23,6 +26,7 @@
 #include <event2/buffer.h>
 
 void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m);
+void answer_header(struct evbuffer *out, const struct msg_queue_header *m);
 void answer_total(struct evbuffer *out, uint64_t total);
 void answer_changed(struct evbuffer *out, enum queue_change change,
 		    uint64_t count);

@@ -16,11 +16,11 @@ struct session {
 	struct control *control;
 	struct client *client;
 	struct event *timer; /* for the answer: session_timeout() */
+	struct arena *arena; /* of request's texts; NULL before the first */
 	struct request request;
 	uint64_t id;             /* of the open request; 0 = none */
 	const struct link *peer; /* who has it */
-	uint64_t after;          /* QUEUE_LIST: the last row shown */
-	unsigned rows;           /* QUEUE_LIST: of this page */
+	uint64_t after;          /* QUEUE_LIST: where the next page begins */
 	bool wants_page;         /* QUEUE_LIST: when the client has read */
 	struct milters *milters; /* MILTER_LIST: from several peers */
 };

@@ -23,16 +23,18 @@ enum {
 
 static void on_line(struct client *client, struct slice line, void *arg)
 {
-	AUTO(arena_free) struct arena *arena = arena_new(REQUEST_OCTETS);
 	struct session *s = arg;
-	const char *wrong = request_parse(line, arena, &s->request);
+	const char *wrong;
 
 	(void)client;
+	arena_free(&s->arena);
+	s->arena = arena_new(REQUEST_OCTETS);
+	s->request = (struct request){ .with_header = false };
+	wrong = request_parse(line, s->arena, &s->request);
 	if (wrong != NULL)
 		session_fail(s, wrong);
 	else
 		session_begin(s);
-	s->request.address = s->request.trace = S(""); /* the arena ends here */
 }
 
 static void on_sent(struct client *client, void *arg)
@@ -52,6 +54,7 @@ static void on_client_closed(struct client *client, void *arg)
 	s->control->session_count--;
 	event_free(s->timer);
 	milters_free(&s->milters);
+	arena_free(&s->arena);
 	client_free(&client);
 	mem_free(&s);
 }
@@ -120,8 +123,15 @@ static void take_entry(struct control *c, const struct link *from,
 	if (s == NULL)
 		return;
 	answer_entry(client_output(s->client), m);
-	s->after = m->row;
-	s->rows++;
+}
+
+static void take_header(struct control *c, const struct link *from,
+			const struct msg_queue_header *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_QUEUE_LIST);
+
+	if (s != NULL)
+		answer_header(client_output(s->client), m);
 }
 
 static void take_page_end(struct control *c, const struct link *from,
@@ -131,7 +141,8 @@ static void take_page_end(struct control *c, const struct link *from,
 
 	if (s == NULL)
 		return;
-	if (s->rows == 0) { /* the queue's pages may be shorter than ours */
+	s->after = m->after;
+	if (m->is_last) {
 		answer_total(client_output(s->client), m->total);
 		session_finish(s);
 		return;
@@ -251,6 +262,9 @@ static void on_message(struct role_self *self, struct link *from,
 		break;
 	case MESSAGE_QUEUE_ENTRY:
 		take_entry(c, from, &m->queue_entry);
+		break;
+	case MESSAGE_QUEUE_HEADER:
+		take_header(c, from, &m->queue_header);
 		break;
 	case MESSAGE_QUEUE_LIST_END:
 		take_page_end(c, from, &m->queue_list_end);

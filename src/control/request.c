@@ -5,7 +5,12 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { ADDRESS_OCTETS = 512, ID_DIGITS = 16, TRACE_OCTETS = 64 };
+enum {
+	ADDRESS_OCTETS = 512,
+	ID_DIGITS = 16,
+	TRACE_OCTETS = 64,
+	REASON_OCTETS = 500
+};
 
 static void free_json(json_t **json)
 {
@@ -52,26 +57,95 @@ static bool is_trace(struct slice text)
 	       number.n > 0;
 }
 
-static const char *read_change(json_t *object, struct arena *arena,
-			       struct request *r)
+static const char *read_id_or_trace(const json_t *id, struct arena *arena,
+				    struct selector *s)
 {
-	const json_t *id = json_object_get(object, "id");
-	bool is_all = json_is_true(json_object_get(object, "all")) ||
-		      r->change == QUEUE_CHANGE_RETRY;
+	static const char wrong[] = "the id is not 16 hexadecimal digits";
 	struct slice text;
 
 	if (id == NULL)
-		return is_all && r->change != QUEUE_CHANGE_DROP
-			       ? NULL
-			       : "the id is missing";
+		return NULL;
 	if (!json_is_string(id))
-		return "the id is not 16 hexadecimal digits";
+		return wrong;
 	text = slice_of(json_string_value(id));
-	if (read_id(json_string_value(id), &r->queue_id))
+	if (read_id(json_string_value(id), &s->queue_id))
 		return NULL;
 	if (!is_trace(text))
-		return "the id is not 16 hexadecimal digits";
-	r->trace = arena_copy(arena, text);
+		return wrong;
+	s->trace = arena_copy(arena, text);
+	return NULL;
+}
+
+/* Not there: stays empty. */
+static bool read_text(json_t *object, const char *key, size_t max,
+		      struct arena *arena, struct slice *ret_text)
+{
+	const json_t *value = json_object_get(object, key);
+	struct slice text = { .p = json_string_value(value),
+			      .n = json_string_length(value) };
+
+	if (value == NULL)
+		return true;
+	if (text.n == 0 || text.n > max || slice_has_control(text))
+		return false;
+	*ret_text = arena_copy(arena, text);
+	return true;
+}
+
+static const char *read_selector(json_t *object, struct arena *arena,
+				 struct selector *s)
+{
+	const json_t *age = json_object_get(object, "older_than");
+	const char *wrong =
+		read_id_or_trace(json_object_get(object, "id"), arena, s);
+
+	if (wrong != NULL)
+		return wrong;
+	if (!read_text(object, "from", ADDRESS_OCTETS, arena, &s->from) ||
+	    !read_text(object, "to", ADDRESS_OCTETS, arena, &s->to))
+		return "this is no address or domain";
+	if (age != NULL &&
+	    (!json_is_integer(age) || json_integer_value(age) <= 0))
+		return "the age is no number of seconds";
+	s->older_than_s = (uint64_t)json_integer_value(age);
+	s->is_held = json_is_true(json_object_get(object, "held"));
+	return NULL;
+}
+
+static bool selects_all(const struct selector *s)
+{
+	return s->queue_id == 0 && s->trace.n == 0 && s->from.n == 0 &&
+	       s->to.n == 0 && s->older_than_s == 0 && !s->is_held;
+}
+
+static const char *read_list(json_t *object, struct arena *arena,
+			     struct request *r)
+{
+	const char *wrong = read_selector(object, arena, &r->selector);
+
+	if (wrong == NULL && r->with_header && r->selector.queue_id == 0 &&
+	    r->selector.trace.n == 0)
+		return "the id is missing";
+	return wrong;
+}
+
+/* That all is meant is to be said, but where it does no harm. */
+static const char *read_change(json_t *object, struct arena *arena,
+			       struct request *r)
+{
+	bool is_all = json_is_true(json_object_get(object, "all"));
+	const char *wrong = read_selector(object, arena, &r->selector);
+
+	if (wrong != NULL)
+		return wrong;
+	if (!read_text(object, "reason", REASON_OCTETS, arena, &r->reason))
+		return "the reason is too long, or not in one line";
+	r->is_all = selects_all(&r->selector) &&
+		    (is_all || r->change == QUEUE_CHANGE_RETRY);
+	if (selects_all(&r->selector) && !r->is_all)
+		return "the id is missing";
+	if (r->reason.n == 0 && r->change == QUEUE_CHANGE_HOLD)
+		r->reason = S("held by the operator");
 	return NULL;
 }
 
@@ -95,11 +169,17 @@ static const struct {
 	const char *name;
 	enum request_command command;
 	enum queue_change change;
+	bool with_header;
 } commands[] = {
 	{ .name = "queue_list", .command = REQUEST_QUEUE_LIST },
-	{ "queue_retry", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RETRY },
-	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE },
-	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP },
+	{ .name = "queue_show",
+	  .command = REQUEST_QUEUE_LIST,
+	  .with_header = true },
+	{ "queue_retry", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RETRY, false },
+	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE, false },
+	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP, false },
+	{ "queue_hold", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_HOLD, false },
+	{ "queue_bounce", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_BOUNCE, false },
 	{ .name = "resolve", .command = REQUEST_RESOLVE },
 	{ .name = "route", .command = REQUEST_ROUTE },
 	{ .name = "reload", .command = REQUEST_RELOAD },
@@ -113,6 +193,7 @@ static bool find_command(const char *name, struct request *ret_request)
 			continue;
 		ret_request->command = commands[i].command;
 		ret_request->change = commands[i].change;
+		ret_request->with_header = commands[i].with_header;
 		return true;
 	}
 	return false;
@@ -129,6 +210,7 @@ static const char *read_request(json_t *object, struct arena *arena,
 	case REQUEST_ROUTE:
 		return read_address(object, "domain", arena, r);
 	case REQUEST_QUEUE_LIST:
+		return read_list(object, arena, r);
 	case REQUEST_RELOAD:
 	case REQUEST_MILTER_LIST:
 		break;
@@ -143,7 +225,7 @@ const char *request_parse(struct slice line, struct arena *arena,
 	json_t *object =
 		json_loadb(line.p != NULL ? line.p : "", line.n, 0, NULL);
 	const json_t *command = json_object_get(object, "command");
-	struct request r = { .queue_id = 0 };
+	struct request r = { .with_header = false };
 	const char *wrong;
 
 	if (!json_is_object(object))

@@ -1,16 +1,23 @@
 /*
  * What a client of control.sock asks: one JSON object a line.
  *
- *   {"command":"queue_list"}
- *   {"command":"queue_retry"}  {"command":"queue_retry","id":"00000000000000a1"}
- *   {"command":"queue_release","id":"..."}, or "all":true
- *   {"command":"queue_drop","id":"..."}
+ *   {"command":"queue_list"}: of all, or those that a selector fits
+ *   {"command":"queue_show","id":"00000000000000a1"}
+ *   {"command":"queue_retry"}: all, or those that a selector fits
+ *   {"command":"queue_hold","reason":"..."}, queue_release, queue_drop and
+ *   queue_bounce: with a selector, or "all":true
  *   {"command":"resolve","address":"user@example.com"}
  *   {"command":"route","domain":"example.org"}
  *   {"command":"reload"}
  *   {"command":"milter_list"}
  *
- * An id is a queue id, or the trace id of a message.
+ * A selector is one or more of
+ *
+ *   "id":"00000000000000a1"   a queue id, or the trace id of a message
+ *   "from":"user@domain"      or "@domain", or "<>" for the null sender
+ *   "to":"user@domain"        or "@domain"
+ *   "older_than":86400        seconds
+ *   "held":true
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
@@ -29,10 +36,11 @@ enum request_command {
 
 struct request {
 	enum request_command command;
-	/* QUEUE_CHANGE: neither means all */
 	enum queue_change change;
-	uint64_t queue_id;
-	struct slice trace; /* in the arena */
+	struct selector selector; /* QUEUE_LIST, QUEUE_CHANGE */
+	bool is_all;              /* QUEUE_CHANGE without a selector */
+	bool with_header;         /* QUEUE_LIST */
+	struct slice reason;      /* QUEUE_CHANGE: of a hold; in the arena */
 	struct slice
 		address; /* RESOLVE, and the domain of ROUTE; in the arena */
 };

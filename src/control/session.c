@@ -49,10 +49,13 @@ void session_ask_page(struct session *s)
 	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
 
 	s->wants_page = false;
-	s->rows = 0;
-	m.queue_list = (struct msg_queue_list){ .id = s->id,
-						.after = s->after,
-						.limit = PAGE };
+	m.queue_list = (struct msg_queue_list){
+		.id = s->id,
+		.after = s->after,
+		.limit = PAGE,
+		.selector = s->request.selector,
+		.with_header = s->request.with_header,
+	};
 	if (queue == NULL)
 		session_fail(s, "the queue is away; try again");
 	else
@@ -67,8 +70,9 @@ static void ask_change(struct session *s)
 	m.queue_change = (struct msg_queue_change){
 		.id = s->id,
 		.change = s->request.change,
-		.queue_id = s->request.queue_id,
-		.trace = s->request.trace,
+		.selector = s->request.selector,
+		.is_all = s->request.is_all,
+		.reason = s->request.reason,
 	};
 	if (queue == NULL)
 		session_fail(s, "the queue is away; try again");

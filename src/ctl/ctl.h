@@ -18,7 +18,11 @@ struct ctl {
 	const char **overrides;
 	size_t override_count;
 	bool is_json;
-	bool is_all;      /* --all */
+	bool is_all;     /* --all */
+	bool is_yes;     /* --yes */
+	bool is_summary; /* --summary */
+	bool is_held;    /* --held; the texts after it are NULL, or given */
+	const char *from, *to, *older_than, *reason;
 	char **arguments; /* after the verb */
 	size_t argument_count;
 };

@@ -15,10 +15,14 @@ static const char help[] =
 	"  milter [list]       say how each filter is doing\n"
 	"  milter check NAME [FILE]\n"
 	"                      see whether a filter works, with this message\n"
-	"  queue [list]        list the mail that waits\n"
-	"  queue retry [ID]    try to deliver it now: all, or one message\n"
-	"  queue release ID    let go what a filter has put on hold; or --all\n"
-	"  queue drop ID       forget a message, without a report\n"
+	"  queue [list]        list the mail that waits; with --summary, how much\n"
+	"                      for which domain, and why\n"
+	"  queue show ID       show a message that waits, and its header\n"
+	"  queue retry [WHICH] try to deliver it now\n"
+	"  queue hold WHICH    keep it until it is released\n"
+	"  queue release WHICH let go what is on hold\n"
+	"  queue bounce WHICH  give it up, and tell the senders\n"
+	"  queue drop WHICH    forget it, and tell nobody\n"
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
 	"  reload              make the daemon read its configuration again\n"
 	"  route DOMAIN        say which hosts take mail for a domain\n"
@@ -28,7 +32,14 @@ static const char help[] =
 	"  -c DIR              the configuration, " CULVER_SYSCONFDIR "\n"
 	"  -o NAME=VALUE       a setting that holds instead of the file's\n"
 	"  -s SOCKET           the daemon's control socket\n"
-	"  --json              answer in JSON, an object a line\n";
+	"  --json              answer in JSON, an object a line\n"
+	"\n"
+	"WHICH is a message's ID, or those that all of these fit:\n"
+	"  --from ADDRESS      its sender; @DOMAIN; or <>, for mail without one\n"
+	"  --to ADDRESS        its recipient; or @DOMAIN\n"
+	"  --older-than TIME   how long it has waited: 90m, 12h, 2d\n"
+	"  --held              what is on hold\n"
+	"  --all               all mail that waits; drop and bounce want --yes, too\n";
 
 static int cmd_help(const struct ctl *ctl)
 {
@@ -78,13 +89,56 @@ static int run_verb(const struct ctl *ctl, const char *name)
 	return CTL_USAGE;
 }
 
-enum { OPTION_ALL = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION };
+enum {
+	OPTION_ALL = 256,
+	OPTION_FROM,
+	OPTION_HELD,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_OLDER_THAN,
+	OPTION_REASON,
+	OPTION_SUMMARY,
+	OPTION_TO,
+	OPTION_VERSION,
+	OPTION_YES,
+};
+
+/* Of the queue commands. False: it is none of them. */
+static bool read_queue_option(struct ctl *ctl, int c)
+{
+	if (c == OPTION_ALL)
+		ctl->is_all = true;
+	else if (c == OPTION_FROM)
+		ctl->from = optarg;
+	else if (c == OPTION_HELD)
+		ctl->is_held = true;
+	else if (c == OPTION_OLDER_THAN)
+		ctl->older_than = optarg;
+	else if (c == OPTION_REASON)
+		ctl->reason = optarg;
+	else if (c == OPTION_SUMMARY)
+		ctl->is_summary = true;
+	else if (c == OPTION_TO)
+		ctl->to = optarg;
+	else if (c == OPTION_YES)
+		ctl->is_yes = true;
+	else
+		return false;
+	return true;
+}
 
 /* Returns the verb; NULL when the command line is wrong. */
 static const char *read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "all", no_argument, NULL, OPTION_ALL },
+		{ "from", required_argument, NULL, OPTION_FROM },
+		{ "held", no_argument, NULL, OPTION_HELD },
+		{ "older-than", required_argument, NULL, OPTION_OLDER_THAN },
+		{ "reason", required_argument, NULL, OPTION_REASON },
+		{ "summary", no_argument, NULL, OPTION_SUMMARY },
+		{ "to", required_argument, NULL, OPTION_TO },
+		{ "yes", no_argument, NULL, OPTION_YES },
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
@@ -101,15 +155,13 @@ static const char *read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->socket = optarg;
 		else if (c == 'o')
 			ctl->overrides[ctl->override_count++] = optarg;
-		else if (c == OPTION_ALL)
-			ctl->is_all = true;
 		else if (c == OPTION_JSON)
 			ctl->is_json = true;
 		else if (c == OPTION_HELP)
 			verb = "help";
 		else if (c == OPTION_VERSION)
 			verb = "version";
-		else
+		else if (!read_queue_option(ctl, c))
 			return NULL; /* getopt has complained */
 	}
 	if (verb != NULL)

@@ -38,7 +38,16 @@ enum hook_result {
 enum queue_change {
 	QUEUE_CHANGE_RETRY,   /* try now what waits for its time */
 	QUEUE_CHANGE_RELEASE, /* it is held no more, and due now */
-	QUEUE_CHANGE_DROP,    /* gone, without a report; not for all at once */
+	QUEUE_CHANGE_DROP,    /* gone, without a report */
+	QUEUE_CHANGE_HOLD,    /* it waits for the operator */
+	QUEUE_CHANGE_BOUNCE,  /* given up now, with a report */
+};
+enum queue_state {
+	QUEUE_STATE_NEW,      /* not tried yet */
+	QUEUE_STATE_DEFERRED, /* tried */
+	QUEUE_STATE_REPORT,   /* a report's, to be looked up */
+	QUEUE_STATE_HELD,
+	QUEUE_STATE_IN_SESSION, /* the session that brought it delivers it */
 };
 enum route_result {
 	ROUTE_HOSTS,
@@ -74,6 +83,7 @@ typedef struct targets wire_targets;
 typedef struct outcome wire_outcome;
 typedef struct recipients wire_recipients;
 typedef struct hosts wire_hosts;
+typedef struct selector wire_selector;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef bool wire_bool;

@@ -121,6 +121,16 @@ void wire_put_recipients(struct wire_writer *w, struct recipients v)
 	}
 }
 
+void wire_put_selector(struct wire_writer *w, struct selector v)
+{
+	wire_put_u64(w, v.queue_id);
+	wire_put_slice(w, v.trace);
+	wire_put_slice(w, v.from);
+	wire_put_slice(w, v.to);
+	wire_put_u64(w, v.older_than_s);
+	wire_put_bool(w, v.is_held);
+}
+
 void wire_put_hosts(struct wire_writer *w, struct hosts v)
 {
 	put_count(w, v.count);
@@ -306,4 +316,16 @@ struct hosts wire_get_hosts(struct wire_reader *r)
 		items[i].is_tlsa_bogus = wire_get_bool(r);
 	}
 	return (struct hosts){ items, r->failed ? 0 : count };
+}
+
+struct selector wire_get_selector(struct wire_reader *r)
+{
+	struct selector v = { .queue_id = wire_get_u64(r) };
+
+	v.trace = wire_get_slice(r);
+	v.from = wire_get_slice(r);
+	v.to = wire_get_slice(r);
+	v.older_than_s = wire_get_u64(r);
+	v.is_held = wire_get_bool(r);
+	return v;
 }

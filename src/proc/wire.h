@@ -110,6 +110,17 @@ struct hosts {
 	size_t count;
 };
 
+/* Which recipients in the queue an operator means: those that all of it fits.
+ * Addresses: "user@domain", "@domain"; "<>" is the null sender. */
+struct selector {
+	uint64_t queue_id;  /* 0: any */
+	struct slice trace; /* empty: any; so the next two */
+	struct slice from;
+	struct slice to; /* where it goes, or as the sender wrote it */
+	uint64_t older_than_s;
+	bool is_held; /* only what waits for the operator */
+};
+
 struct wire_writer {
 	char *bytes; /* mem_free() it */
 	size_t n;
@@ -133,6 +144,7 @@ void wire_put_targets(struct wire_writer *w, struct targets v);
 void wire_put_outcome(struct wire_writer *w, struct outcome v);
 void wire_put_recipients(struct wire_writer *w, struct recipients v);
 void wire_put_hosts(struct wire_writer *w, struct hosts v);
+void wire_put_selector(struct wire_writer *w, struct selector v);
 
 /* After a failure each gives a zero value. */
 uint32_t wire_get_u32(struct wire_reader *r);
@@ -145,5 +157,6 @@ struct targets wire_get_targets(struct wire_reader *r);
 struct outcome wire_get_outcome(struct wire_reader *r);
 struct recipients wire_get_recipients(struct wire_reader *r);
 struct hosts wire_get_hosts(struct wire_reader *r);
+struct selector wire_get_selector(struct wire_reader *r);
 
 #endif

@@ -20,6 +20,7 @@ struct batch {
 	size_t octets;
 	size_t enqueues;
 	uint64_t content_octets;
+	bool is_unfinished;     /* a change goes on in the next run */
 	uint64_t complained_ms; /* when the last failure was logged */
 };
 
@@ -155,19 +156,25 @@ void batch_end_holds(struct batch *b, uint64_t holder, int64_t due)
 	push(b, op);
 }
 
+static bool is_change(const struct msg_queue_change *m)
+{
+	return m->change <= QUEUE_CHANGE_BOUNCE &&
+	       m->selector.trace.n <= ENQUEUE_TRACE_OCTETS &&
+	       m->selector.from.n <= ENQUEUE_PATH_OCTETS &&
+	       m->selector.to.n <= ENQUEUE_PATH_OCTETS &&
+	       m->reason.n <= WIRE_TEXT_OCTETS;
+}
+
 void batch_change(struct batch *b, struct link *from,
 		  const struct msg_queue_change *m)
 {
 	struct op *op;
 
-	if (b->count >= BATCH_KEPT_COUNT || m->change > QUEUE_CHANGE_DROP ||
-	    m->trace.n > ENQUEUE_TRACE_OCTETS)
+	if (b->count >= BATCH_KEPT_COUNT || !is_change(m))
 		return;
 	op = op_new(OP_CHANGE, from, m->id);
-	op->change.change = (enum queue_change)m->change;
-	op->change.queue_id = m->queue_id;
-	if (m->queue_id == 0)
-		op->change.trace = arena_copy(op->arena, m->trace);
+	op_copy_change(op, m);
+	op->change.c.begun = clock_wall_s();
 	push(b, op);
 }
 
@@ -222,8 +229,24 @@ static void answer_change(struct batch *b, const struct op *op)
 
 	m.queue_changed =
 		(struct msg_queue_changed){ .id = op->id,
-					    .count = op->change.count };
+					    .count = op->change.next.count };
 	peers_send(b->peers, op->from, &m, -1);
+}
+
+/* False: its next step comes last in the next run. */
+static bool finish_change(struct batch *b, struct op *op)
+{
+	op->change.c.progress = op->change.next;
+	/* Who is gone may have thought better of it. */
+	if (!op->change.next.is_done && op->from != NULL) {
+		TAILQ_REMOVE(&b->ops, op, entry);
+		TAILQ_INSERT_TAIL(&b->ops, op, entry);
+		b->is_unfinished = true;
+		return false;
+	}
+	if (op->from != NULL)
+		answer_change(b, op);
+	return true;
 }
 
 /* The file of an ENQUEUE is in its place, or of no use any more. */
@@ -251,8 +274,8 @@ static void finish(struct batch *b, struct op *op)
 		store_give_back(b->store, op->row);
 		break;
 	case OP_CHANGE:
-		if (op->from != NULL)
-			answer_change(b, op);
+		if (!finish_change(b, op))
+			return;
 		break;
 	case OP_SETTLE:
 	case OP_END_HOLDS:
@@ -355,7 +378,8 @@ static int run_again(struct batch *b)
 int batch_run(struct batch *b, int *ret_error)
 {
 	*ret_error = 0;
-	while (b->count > 0) {
+	b->is_unfinished = false;
+	while (b->count > 0 && !b->is_unfinished) {
 		int r = run_again(b);
 
 		if (r == 0)

@@ -43,7 +43,7 @@ void batch_resolved(struct batch *b, uint64_t row,
 		    const struct msg_resolved *m);
 /* A holder is gone, or all are: 0. Its recipients are due then. */
 void batch_end_holds(struct batch *b, uint64_t holder, int64_t due);
-/* QUEUE_CHANGE, answered with QUEUE_CHANGED. */
+/* QUEUE_CHANGE, answered with QUEUE_CHANGED; it may take several runs. */
 void batch_change(struct batch *b, struct link *from,
 		  const struct msg_queue_change *m);
 
@@ -56,9 +56,9 @@ bool batch_is_full(const struct batch *b);
 uint64_t batch_content_octets(const struct batch *b);
 
 /*
- * Runs the batch. Returns 0 when it is empty now; else a negative errno, when
- * something is kept: try again in a while. *ret_error is 0, or what went wrong
- * though nothing is kept.
+ * Runs the batch. Returns 0 when it is empty now, or what is left takes several
+ * runs; else a negative errno, when something is kept: try again in a while.
+ * *ret_error is 0, or what went wrong though nothing is kept.
  */
 int batch_run(struct batch *b, int *ret_error);
 

@@ -1,13 +1,35 @@
-/* What the operator decides about messages in the queue. */
+/*
+ * What the operator decides about recipients in the queue. All of a big queue
+ * is changed in steps, each in its own turn, so that mail goes on meanwhile.
+ */
 #ifndef QUEUE_CHANGE_H
 #define QUEUE_CHANGE_H
 
 #include "proc/message.h"
 #include "queue/turn.h"
 
-/* To the message queue_id; when that is 0, to those with this trace; when that
- * is empty, too, to all. Not all can be dropped. *ret_count: recipients. */
-int change_apply(struct turn *t, enum queue_change what, uint64_t queue_id,
-		 struct slice trace, uint64_t *ret_count);
+/* How far it is. */
+struct change_progress {
+	uint64_t after; /* the last row looked at */
+	uint64_t count; /* recipients changed */
+	bool is_done;
+};
+
+struct change {
+	enum queue_change what;
+	struct selector selector;
+	bool is_all;         /* meant, where the selector is empty */
+	struct slice reason; /* of HOLD */
+	int64_t begun; /* wall-clock seconds: what comes later is not meant */
+	struct change_progress progress;
+};
+
+/*
+ * Takes the next step within the turn's transaction. *ret_progress is what
+ * c->progress is to become once that holds. A message is retried, held and
+ * released with all its recipients.
+ */
+int change_step(struct turn *t, const struct change *c,
+		struct change_progress *ret_progress);
 
 #endif

@@ -238,7 +238,7 @@ static void on_spool_drop(struct engine *e, const struct link *from,
 static void on_list(struct engine *e, struct link *from,
 		    const struct msg_queue_list *m)
 {
-	int r = list_answer(e->store, e->peers, from, m);
+	int r = list_answer(e->store, e->peers, from, m, clock_wall_s());
 
 	if (r < 0)
 		LOG(LOG_ERROR, NULL, "cannot list the queue",

@@ -7,9 +7,10 @@
 
 enum { LIST_PAGE = 256 };
 
-/* Answers QUEUE_LIST with QUEUE_ENTRYs and QUEUE_LIST_END. Returns 0, or
- * -errno when the store failed; the end was sent even so. */
+/* Answers QUEUE_LIST with QUEUE_ENTRYs and QUEUE_LIST_END: LIST_PAGE recipients
+ * are looked at. now: wall-clock seconds. Returns 0, or -errno when the store
+ * failed; the end was sent even so. */
 int list_answer(struct store *store, const struct peers *peers,
-		struct link *from, const struct msg_queue_list *m);
+		struct link *from, const struct msg_queue_list *m, int64_t now);
 
 #endif

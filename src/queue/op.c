@@ -1,7 +1,7 @@
 #include "queue/op.h"
 
 #include "base/mem.h"
-#include "queue/change.h"
+#include "queue/selector.h"
 #include "queue/verdict.h"
 
 #include <errno.h>
@@ -50,6 +50,16 @@ void op_copy_targets(struct op *op, struct targets targets)
 	for (size_t i = 0; i < targets.count; i++)
 		items[i] = target_copy(targets.items[i], op->arena);
 	op->resolved.targets = (struct targets){ items, targets.count };
+}
+
+void op_copy_change(struct op *op, const struct msg_queue_change *m)
+{
+	op->change.c = (struct change){
+		.what = (enum queue_change)m->change,
+		.selector = selector_copy(&m->selector, op->arena),
+		.is_all = m->is_all,
+		.reason = arena_copy(op->arena, m->reason),
+	};
 }
 
 void op_copy_enqueue(struct op *op, const struct msg_enqueue *m)
@@ -175,8 +185,7 @@ int op_apply(struct op *op, struct turn *t)
 		return store_end_holds(t->store, op->end_holds.holder,
 				       op->end_holds.due);
 	case OP_CHANGE:
-		return change_apply(t, op->change.change, op->change.queue_id,
-				    op->change.trace, &op->change.count);
+		return change_step(t, &op->change.c, &op->change.next);
 	}
 	return 0;
 }

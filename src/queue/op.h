@@ -3,6 +3,7 @@
 #define QUEUE_OP_H
 
 #include "base/list.h"
+#include "queue/change.h"
 #include "queue/enqueue.h"
 #include "queue/spool.h"
 
@@ -43,10 +44,8 @@ struct op {
 			int64_t due;
 		} end_holds;
 		struct {
-			enum queue_change change;
-			uint64_t queue_id;  /* 0 and no trace: all */
-			struct slice trace; /* empty if queue_id is not 0 */
-			uint64_t count;     /* the result */
+			struct change c;
+			struct change_progress next; /* the result */
 		} change;
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
@@ -61,6 +60,7 @@ void op_free(struct op **op);
 void op_copy_enqueue(struct op *op, const struct msg_enqueue *m);
 void op_copy_outcome(struct op *op, const struct outcome *o);
 void op_copy_targets(struct op *op, struct targets targets);
+void op_copy_change(struct op *op, const struct msg_queue_change *m);
 /* About how many octets it holds. */
 size_t op_octets(const struct op *op);
 

@@ -187,6 +187,7 @@ static void refuse(struct link *from, const struct message *m)
 	} else if (m->type == MESSAGE_QUEUE_LIST) {
 		answer.type = MESSAGE_QUEUE_LIST_END;
 		answer.queue_list_end.id = m->queue_list.id;
+		answer.queue_list_end.is_last = true;
 	} else if (m->type == MESSAGE_QUEUE_CHANGE) {
 		answer.type = MESSAGE_QUEUE_CHANGED;
 		answer.queue_changed.id = m->queue_change.id;

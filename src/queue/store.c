@@ -120,6 +120,12 @@ int store_release(struct store *s, uint64_t queue_id, int64_t now,
 	return s->ops->release(s, queue_id, now, ret_count);
 }
 
+int store_hold(struct store *s, uint64_t queue_id, struct slice reason,
+	       uint64_t *ret_count)
+{
+	return s->ops->hold(s, queue_id, reason, ret_count);
+}
+
 int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count)
 {
 	return s->ops->drop(s, queue_id, ret_count);
@@ -154,9 +160,10 @@ int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 	return s->ops->load_place(s, queue_id, place, arena, ret_entry);
 }
 
-int store_list(struct store *s, uint64_t after, struct store_page *page)
+int store_list(struct store *s, uint64_t queue_id, uint64_t after,
+	       struct store_page *page)
 {
-	return s->ops->list(s, after, page);
+	return s->ops->list(s, queue_id, after, page);
 }
 
 int store_count(struct store *s, uint64_t *ret_total)

@@ -49,7 +49,7 @@ struct store_message {
 };
 
 struct store_recipient {
-	uint64_t row; /* the store's choice */
+	uint64_t row; /* the store's choice, never used again */
 	uint64_t queue_id;
 	uint32_t place; /* its place in ENQUEUE's list */
 	struct target target;
@@ -124,6 +124,10 @@ int store_hurry(struct store *s, uint64_t queue_id, int64_t now,
 /* Recipients of queue_id (0: of all) that are held are new, and due now. */
 int store_release(struct store *s, uint64_t queue_id, int64_t now,
 		  uint64_t *ret_count);
+/* Recipients of queue_id that neither a session delivers nor belong to a report
+ * wait for the operator. */
+int store_hold(struct store *s, uint64_t queue_id, struct slice reason,
+	       uint64_t *ret_count);
 /* Removes a message with all its recipients. */
 int store_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 
@@ -158,8 +162,9 @@ int store_load(struct store *s, uint64_t row, struct arena *arena,
 	       struct store_entry *ret_entry);
 int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 		     struct arena *arena, struct store_entry *ret_entry);
-/* Recipients with row > after, ascending. */
-int store_list(struct store *s, uint64_t after, struct store_page *page);
+/* Recipients of queue_id (0: of all) with row > after, ascending. */
+int store_list(struct store *s, uint64_t queue_id, uint64_t after,
+	       struct store_page *page);
 int store_count(struct store *s, uint64_t *ret_total);
 /* At most max messages with this trace. */
 int store_find_trace(struct store *s, struct slice trace, size_t max,

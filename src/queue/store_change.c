@@ -121,6 +121,7 @@ int sqlite_add_recipient(struct store *store, const struct store_recipient *r)
 	store_bind(st, 17, r->target.kind);
 	store_bind_text(st, 18, r->target.via);
 	store_bind(st, 19, r->target.is_forwarded);
+	store_bind(st, 20, ++s->last_row);
 	return store_run(s, ST_ADD_RECIPIENT);
 }
 
@@ -234,6 +235,25 @@ int sqlite_release(struct store *store, uint64_t queue_id, int64_t now,
 	count = (uint64_t)sqlite3_changes(s->db);
 	if (r == 0)
 		r = store_run(s, holds);
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
+int sqlite_hold(struct store *store, uint64_t queue_id, struct slice reason,
+		uint64_t *ret_count)
+{
+	struct sqlite *s = sqlite_of(store);
+	uint64_t count;
+	int r;
+
+	store_bind(s->statements[ST_HOLD], 1, queue_id);
+	r = store_run(s, ST_HOLD);
+	count = (uint64_t)sqlite3_changes(s->db);
+	store_bind(s->statements[ST_KEEP_REASON], 1, queue_id);
+	store_bind_text(s->statements[ST_KEEP_REASON], 2, reason);
+	if (r == 0 && count > 0)
+		r = store_run(s, ST_KEEP_REASON);
 	if (r == 0)
 		*ret_count = count;
 	return r;

@@ -26,6 +26,8 @@ struct store_ops {
 		     uint64_t *ret_count);
 	int (*release)(struct store *s, uint64_t queue_id, int64_t now,
 		       uint64_t *ret_count);
+	int (*hold)(struct store *s, uint64_t queue_id, struct slice reason,
+		    uint64_t *ret_count);
 	int (*drop)(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 	int (*add_key)(struct store *s, struct slice name, struct slice octets,
 		       int64_t made);
@@ -36,7 +38,8 @@ struct store_ops {
 		    struct store_entry *ret_entry);
 	int (*load_place)(struct store *s, uint64_t queue_id, uint32_t place,
 			  struct arena *arena, struct store_entry *ret_entry);
-	int (*list)(struct store *s, uint64_t after, struct store_page *page);
+	int (*list)(struct store *s, uint64_t queue_id, uint64_t after,
+		    struct store_page *page);
 	int (*count)(struct store *s, uint64_t *ret_total);
 	int (*find_trace)(struct store *s, struct slice trace, size_t max,
 			  uint64_t ret_queue_ids[], size_t *ret_count);

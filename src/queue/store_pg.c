@@ -255,6 +255,7 @@ static const struct store_ops ops = {
 	.end_holds = pg_end_holds,
 	.hurry = pg_hurry,
 	.release = pg_release,
+	.hold = pg_hold,
 	.drop = pg_drop,
 	.add_key = pg_add_key,
 	.take_due = pg_take_due,

@@ -53,6 +53,8 @@ enum pg_statement {
 	PG_END_ALL_HOLDS,
 	PG_HURRY,
 	PG_HURRY_ALL,
+	PG_HOLD,
+	PG_KEEP_REASON,
 	PG_RELEASE,
 	PG_RELEASE_ALL,
 	PG_END_HOLD,
@@ -64,6 +66,7 @@ enum pg_statement {
 	PG_LOAD,
 	PG_LOAD_PLACE,
 	PG_LIST,
+	PG_LIST_OF,
 	PG_COUNT,
 	PG_HAS_MESSAGE,
 	PG_FIND_TRACE,
@@ -162,6 +165,8 @@ int pg_hurry(struct store *s, uint64_t queue_id, int64_t now,
 	     uint64_t *ret_count);
 int pg_release(struct store *s, uint64_t queue_id, int64_t now,
 	       uint64_t *ret_count);
+int pg_hold(struct store *s, uint64_t queue_id, struct slice reason,
+	    uint64_t *ret_count);
 int pg_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 int pg_add_key(struct store *s, struct slice name, struct slice octets,
 	       int64_t made);
@@ -173,7 +178,8 @@ int pg_load(struct store *s, uint64_t row, struct arena *arena,
 	    struct store_entry *ret_entry);
 int pg_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 		  struct arena *arena, struct store_entry *ret_entry);
-int pg_list(struct store *s, uint64_t after, struct store_page *page);
+int pg_list(struct store *s, uint64_t queue_id, uint64_t after,
+	    struct store_page *page);
 int pg_count(struct store *s, uint64_t *ret_total);
 int pg_find_trace(struct store *s, struct slice trace, size_t max,
 		  uint64_t ret_queue_ids[], size_t *ret_count);

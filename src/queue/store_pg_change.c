@@ -321,6 +321,21 @@ int pg_release(struct store *store, uint64_t queue_id, int64_t now,
 	return r;
 }
 
+int pg_hold(struct store *store, uint64_t queue_id, struct slice reason,
+	    uint64_t *ret_count)
+{
+	struct pg *s = pg_of(store);
+	struct pg_params p = { .count = 0 };
+	int r;
+
+	pg_number(&p, queue_id);
+	r = ask_count(s, PG_HOLD, &p, ret_count);
+	pg_bytes(&p, reason);
+	if (r == 0 && *ret_count > 0)
+		r = pg_post(s, PG_KEEP_REASON, &p);
+	return r;
+}
+
 int pg_drop(struct store *store, uint64_t queue_id, uint64_t *ret_count)
 {
 	struct pg_params p = { .count = 0 };

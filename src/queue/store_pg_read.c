@@ -201,7 +201,8 @@ int pg_take_due(struct store *store, enum store_line line, int64_t now,
 	return r;
 }
 
-int pg_list(struct store *store, uint64_t after, struct store_page *page)
+int pg_list(struct store *store, uint64_t queue_id, uint64_t after,
+	    struct store_page *page)
 {
 	struct pg_params p = { .count = 0 };
 	struct pg *s = pg_of(store);
@@ -210,7 +211,9 @@ int pg_list(struct store *store, uint64_t after, struct store_page *page)
 
 	pg_number(&p, after <= INT64_MAX ? after : INT64_MAX);
 	pg_number(&p, page->max);
-	r = ask(s, PG_LIST, &p, &result);
+	if (queue_id != 0)
+		pg_number(&p, queue_id);
+	r = ask(s, queue_id != 0 ? PG_LIST_OF : PG_LIST, &p, &result);
 	if (r == 0) {
 		page->count = (size_t)PQntuples(result);
 		for (size_t i = 0; i < page->count; i++)

@@ -194,6 +194,11 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		" WHERE node = $2 AND holder IS NOT NULL",
 	[PG_HURRY] = HURRY(" AND queue_id = $2"),
 	[PG_HURRY_ALL] = HURRY(""),
+	[PG_HOLD] = "UPDATE recipient SET line = 3 WHERE queue_id = $1"
+		    " AND holder IS NULL AND line < 2",
+	[PG_KEEP_REASON] = "INSERT INTO hold VALUES ($1, $2, NULL)"
+			   " ON CONFLICT (queue_id) DO UPDATE SET"
+			   " reason = excluded.reason, released = NULL",
 	[PG_RELEASE] = "UPDATE recipient SET line = 0, due = $1"
 		       " WHERE line = 3 AND queue_id = $2",
 	[PG_RELEASE_ALL] =
@@ -219,6 +224,8 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_LOAD] = ENTRY "WHERE id = $1",
 	[PG_LOAD_PLACE] = ENTRY "WHERE r.queue_id = $1 AND place = $2",
 	[PG_LIST] = ENTRY "WHERE id > $1 ORDER BY id LIMIT $2",
+	[PG_LIST_OF] = ENTRY "WHERE id > $1 AND r.queue_id = $3"
+			     " ORDER BY id LIMIT $2",
 	[PG_COUNT] = "SELECT count(*) FROM recipient",
 	[PG_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = $1",
 	[PG_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = $1"

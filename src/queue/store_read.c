@@ -168,18 +168,22 @@ void sqlite_give_back(struct store *store, uint64_t row)
 	id_set_remove(&s->taken, row);
 }
 
-int sqlite_list(struct store *store, uint64_t after, struct store_page *page)
+int sqlite_list(struct store *store, uint64_t queue_id, uint64_t after,
+		struct store_page *page)
 {
+	const enum statement which = queue_id != 0 ? ST_LIST_OF : ST_LIST;
 	struct sqlite *s = sqlite_of(store);
-	sqlite3_stmt *st = s->statements[ST_LIST];
+	sqlite3_stmt *st = s->statements[which];
 	size_t count = 0;
 	int r = 0;
 
 	store_bind(st, 1, after <= INT64_MAX ? after : INT64_MAX);
 	store_bind(st, 2, page->max);
-	while (count < page->max && (r = store_fetch(s, ST_LIST)) == 1)
+	if (queue_id != 0)
+		store_bind(st, 3, queue_id);
+	while (count < page->max && (r = store_fetch(s, which)) == 1)
 		read_entry(st, page->arena, &page->entries[count++]);
-	store_reset(s, ST_LIST);
+	store_reset(s, which);
 	if (r < 0)
 		return r;
 	page->count = count;

@@ -108,8 +108,9 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		"INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[ST_ADD_HOLD] = "INSERT INTO hold VALUES (?, ?, NULL)",
 	[ST_ADD_RECIPIENT] =
-		"INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO recipient VALUES (?20, ?1, ?2, ?3, ?4, ?5, ?6,"
+		" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+		" ?19)",
 	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
 	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
 	[ST_IS_IN_FILE] =
@@ -131,6 +132,11 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		     " AND holder IS NULL AND line <> 3 AND due > ?1",
 	[ST_HURRY_ALL] = "UPDATE recipient SET due = ?1"
 			 " WHERE holder IS NULL AND line <> 3 AND due > ?1",
+	[ST_HOLD] = "UPDATE recipient SET line = 3 WHERE queue_id = ?"
+		    " AND holder IS NULL AND line < 2",
+	[ST_KEEP_REASON] = "INSERT INTO hold VALUES (?, ?, NULL)"
+			   " ON CONFLICT (queue_id) DO UPDATE SET"
+			   " reason = excluded.reason, released = NULL",
 	[ST_RELEASE] = "UPDATE recipient SET line = 0, due = ?1"
 		       " WHERE line = 3 AND queue_id = ?2",
 	[ST_RELEASE_ALL] =
@@ -147,6 +153,9 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LOAD] = ENTRY "WHERE row = ?",
 	[ST_LOAD_PLACE] = ENTRY "WHERE r.queue_id = ? AND place = ?",
 	[ST_LIST] = ENTRY "WHERE row > ? ORDER BY row LIMIT ?",
+	[ST_LIST_OF] = ENTRY "WHERE row > ?1 AND r.queue_id = ?3"
+			     " ORDER BY row LIMIT ?2",
+	[ST_LAST_ROW] = "SELECT coalesce(max(row), 0) FROM recipient",
 	[ST_COUNT] = "SELECT count(*) FROM recipient",
 	[ST_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = ?",
 	[ST_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = ?"

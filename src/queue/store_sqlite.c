@@ -236,6 +236,17 @@ static int configure(struct sqlite *s)
 			  "PRAGMA cache_size = -8192;");
 }
 
+static int find_last_row(struct sqlite *s)
+{
+	int r = store_fetch(s, ST_LAST_ROW);
+
+	if (r == 1)
+		s->last_row = (uint64_t)sqlite3_column_int64(
+			s->statements[ST_LAST_ROW], 0);
+	store_reset(s, ST_LAST_ROW);
+	return r < 0 ? r : 0;
+}
+
 static int open_database(struct sqlite *s, const char *dir)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -251,6 +262,8 @@ static int open_database(struct sqlite *s, const char *dir)
 		r = make_schema(s);
 	if (r == 0)
 		r = prepare(s);
+	if (r == 0)
+		r = find_last_row(s);
 	return r;
 }
 
@@ -282,6 +295,7 @@ static const struct store_ops ops = {
 	.end_holds = sqlite_end_holds,
 	.hurry = sqlite_hurry,
 	.release = sqlite_release,
+	.hold = sqlite_hold,
 	.drop = sqlite_drop,
 	.add_key = sqlite_add_key,
 	.take_due = sqlite_take_due,

@@ -36,6 +36,8 @@ enum statement {
 	ST_END_ALL_HOLDS,
 	ST_HURRY,
 	ST_HURRY_ALL,
+	ST_HOLD,
+	ST_KEEP_REASON,
 	ST_RELEASE,
 	ST_RELEASE_ALL,
 	ST_FORGET_REASON,
@@ -46,6 +48,8 @@ enum statement {
 	ST_LOAD,
 	ST_LOAD_PLACE,
 	ST_LIST,
+	ST_LIST_OF,
+	ST_LAST_ROW,
 	ST_COUNT,
 	ST_HAS_MESSAGE,
 	ST_FIND_TRACE,
@@ -68,6 +72,8 @@ struct sqlite {
 	struct id_set created; /* content files of this transaction */
 	struct id_set removed; /* content files to remove once it holds */
 	struct id_set taken;   /* rows */
+	/* What is taken may be removed: its row must not be another's then. */
+	uint64_t last_row;
 };
 
 /* SQLite's result as 0 or -errno. */
@@ -101,6 +107,8 @@ int sqlite_hurry(struct store *s, uint64_t queue_id, int64_t now,
 		 uint64_t *ret_count);
 int sqlite_release(struct store *s, uint64_t queue_id, int64_t now,
 		   uint64_t *ret_count);
+int sqlite_hold(struct store *s, uint64_t queue_id, struct slice reason,
+		uint64_t *ret_count);
 int sqlite_drop(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 
 int sqlite_add_key(struct store *s, struct slice name, struct slice octets,
@@ -113,7 +121,8 @@ int sqlite_load(struct store *s, uint64_t row, struct arena *arena,
 		struct store_entry *ret_entry);
 int sqlite_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 		      struct arena *arena, struct store_entry *ret_entry);
-int sqlite_list(struct store *s, uint64_t after, struct store_page *page);
+int sqlite_list(struct store *s, uint64_t queue_id, uint64_t after,
+		struct store_page *page);
 int sqlite_count(struct store *s, uint64_t *ret_total);
 int sqlite_find_trace(struct store *s, struct slice trace, size_t max,
 		      uint64_t ret_queue_ids[], size_t *ret_count);

@@ -145,6 +145,19 @@ int verdict_apply(struct turn *t, const struct store_entry *e,
 	return 0;
 }
 
+int verdict_give_up(struct turn *t, const struct store_entry *e)
+{
+	static const struct outcome given_up = {
+		.kind = OUTCOME_REFUSED,
+		.status = { 5, 4, 7 },
+		.text = SLICE("the postmaster has given up delivery"),
+	};
+	bool was_tried = e->recipient.attempts > 0;
+
+	return fail(t, e, was_tried ? &e->recipient.last : &given_up,
+		    was_tried);
+}
+
 int verdict_resolve(struct turn *t, const struct store_entry *e,
 		    struct targets targets)
 {

@@ -16,6 +16,9 @@ int verdict_apply(struct turn *t, const struct store_entry *e,
 int verdict_postpone(struct turn *t, const struct store_entry *e,
 		     const struct outcome *outcome, uint32_t again_s);
 
+/* The operator gives it up. */
+int verdict_give_up(struct turn *t, const struct store_entry *e);
+
 /* A report's address was resolved: its targets take its place. */
 int verdict_resolve(struct turn *t, const struct store_entry *e,
 		    struct targets targets);

@@ -54,6 +54,12 @@ static void check_hosts(struct hosts v)
 		check_slices(v.items[i].tlsa);
 	}
 }
+static void check_selector(struct selector v)
+{
+	check_slice(v.trace);
+	check_slice(v.from);
+	check_slice(v.to);
+}
 static void check_outcome(struct outcome v)
 {
 	assert(v.kind <= OUTCOME_CANCELLED && v.code <= 599);

@@ -47,7 +47,6 @@ static void send_entry(struct link *link, uint64_t id, uint64_t row)
 
 	m.queue_entry =
 		(struct msg_queue_entry){ .id = id,
-					  .row = row,
 					  .queue_id = row + 0xa0,
 					  .trace = S("t1"),
 					  .reverse_path = S("a@x.org"),
@@ -55,11 +54,23 @@ static void send_entry(struct link *link, uint64_t id, uint64_t row)
 						      .address =
 							      S("b@\xFF.org") },
 					  .content_octets = 1234,
+					  .original = S("b@x.org"),
 					  .arrived = 1000,
+					  .state = QUEUE_STATE_HELD,
 					  .next_try = 2000,
 					  .attempts = 3,
 					  .hold = S("spam?"),
 					  .reason = S("two\nlines") };
+	link_send(link, &m, -1);
+}
+
+static void send_header(struct link *link, uint64_t id)
+{
+	struct message m = { .type = MESSAGE_QUEUE_HEADER, .fd = -1 };
+
+	m.queue_header = (struct msg_queue_header){
+		.id = id, .queue_id = 0xa1, .header = S("A: b\r\nC: \xFF\r\n")
+	};
 	link_send(link, &m, -1);
 }
 
@@ -73,8 +84,11 @@ static void send_page(struct link *link, const struct msg_queue_list *q)
 	assert_true(q->limit > QUEUE_PAGE);
 	while (row < ROWS && row < q->after + QUEUE_PAGE)
 		send_entry(link, q->id, ++row);
-	end.queue_list_end =
-		(struct msg_queue_list_end){ .id = q->id, .total = ROWS };
+	if (q->with_header)
+		send_header(link, q->id);
+	end.queue_list_end = (struct msg_queue_list_end){
+		.id = q->id, .after = row, .is_last = row == ROWS, .total = ROWS
+	};
 	link_send(link, &end, -1);
 }
 
@@ -91,7 +105,7 @@ static void on_queue(struct link *link, struct message *m, void *arg)
 	}
 	answer.queue_changed = (struct msg_queue_changed){
 		.id = m->queue_change.id,
-		.count = m->queue_change.queue_id == 0 ? ROWS : 1,
+		.count = m->queue_change.is_all ? ROWS : 1,
 	};
 	link_send(link, &answer, -1);
 }
@@ -328,14 +342,16 @@ static void test_list(void **state)
 	say(fd, "{\"command\":\"queue_list\"}\n");
 	got = hear(fd, ROWS + 1, &is_end);
 	assert_false(is_end);
-	assert_int_equal(pages, ROWS / QUEUE_PAGE + 2); /* the last is empty */
+	assert_int_equal(pages, ROWS / QUEUE_PAGE + 1);
 	assert_true(slice_starts(
 		slice_of(got),
 		S("{\"entry\":{\"id\":\"00000000000000a1\",\"trace\":\"t1\","
-		  "\"sender\":\"a@x.org\",\"recipient\":\"b@\\\\xFF.org\","
+		  "\"sender\":\"a@x.org\",\"login\":\"\",\"envid\":\"\","
+		  "\"recipient\":\"b@\\\\xFF.org\",\"original\":\"b@x.org\","
 		  "\"kind\":\"command\","
-		  "\"octets\":1234,\"arrived\":1000,\"next_try\":2000,"
-		  "\"attempts\":3,\"hold\":\"spam?\",\"reason\":\"two\\nlines\"}}\n")));
+		  "\"octets\":1234,\"arrived\":1000,\"state\":\"held\","
+		  "\"next_try\":2000,\"last_try\":0,"
+		  "\"attempts\":3,\"hold\":\"spam?\",\"code\":0,\"reason\":\"two\\nlines\"}}\n")));
 	assert_non_null(strstr(got, "}}\n{\"total\":1203}\n"));
 	mem_free(&got);
 	(void)close(fd);

@@ -30,21 +30,24 @@ static const struct {
 	  { .command = REQUEST_MILTER_LIST } },
 	{ "{\"command\":\"queue_retry\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_CHANGE } },
+	  { .command = REQUEST_QUEUE_CHANGE, .is_all = true } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"00000000000000aF\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_CHANGE, .queue_id = 0xaf } },
+	  { .command = REQUEST_QUEUE_CHANGE, .selector.queue_id = 0xaf } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"ffffffffffffffff\"}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_CHANGE, .queue_id = UINT64_MAX } },
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .selector.queue_id = UINT64_MAX } },
 	{ "{\"command\":\"queue_release\",\"id\":\"a1\"}",
 	  NULL,
 	  { .command = REQUEST_QUEUE_CHANGE,
 	    .change = QUEUE_CHANGE_RELEASE,
-	    .queue_id = 0xa1 } },
+	    .selector.queue_id = 0xa1 } },
 	{ "{\"command\":\"queue_release\",\"all\":true}",
 	  NULL,
-	  { .command = REQUEST_QUEUE_CHANGE, .change = QUEUE_CHANGE_RELEASE } },
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_RELEASE,
+	    .is_all = true } },
 	{ "{\"command\":\"queue_release\"}", "the id is missing", { 0 } },
 	{ "{\"command\":\"queue_release\",\"all\":1}",
 	  "the id is missing",
@@ -53,10 +56,55 @@ static const struct {
 	  NULL,
 	  { .command = REQUEST_QUEUE_CHANGE,
 	    .change = QUEUE_CHANGE_DROP,
-	    .trace = SLICE("abcdef0123456789.12") } },
+	    .selector.trace = SLICE("abcdef0123456789.12") } },
 	{ "{\"command\":\"queue_drop\",\"all\":true}",
-	  "the id is missing",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_DROP,
+	    .is_all = true } },
+	{ "{\"command\":\"queue_drop\",\"from\":\"<>\",\"to\":\"@x.org\","
+	  "\"older_than\":7,\"held\":true,\"all\":true}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_DROP,
+	    .selector = { .from = SLICE("<>"),
+			  .to = SLICE("@x.org"),
+			  .older_than_s = 7,
+			  .is_held = true } } },
+	{ "{\"command\":\"queue_hold\",\"to\":\"a@x.org\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_HOLD,
+	    .selector.to = SLICE("a@x.org"),
+	    .reason = SLICE("held by the operator") } },
+	{ "{\"command\":\"queue_hold\",\"id\":\"a1\",\"reason\":\"why\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_CHANGE,
+	    .change = QUEUE_CHANGE_HOLD,
+	    .selector.queue_id = 0xa1,
+	    .reason = SLICE("why") } },
+	{ "{\"command\":\"queue_hold\",\"id\":\"a1\",\"reason\":\"a\\nb\"}",
+	  "the reason is too long, or not in one line",
 	  { 0 } },
+	{ "{\"command\":\"queue_bounce\"}", "the id is missing", { 0 } },
+	{ "{\"command\":\"queue_bounce\",\"from\":\"\"}",
+	  "this is no address or domain",
+	  { 0 } },
+	{ "{\"command\":\"queue_bounce\",\"to\":7}",
+	  "this is no address or domain",
+	  { 0 } },
+	{ "{\"command\":\"queue_bounce\",\"older_than\":-1}",
+	  "the age is no number of seconds",
+	  { 0 } },
+	{ "{\"command\":\"queue_list\",\"held\":true}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_LIST, .selector.is_held = true } },
+	{ "{\"command\":\"queue_show\",\"id\":\"a1\"}",
+	  NULL,
+	  { .command = REQUEST_QUEUE_LIST,
+	    .selector.queue_id = 0xa1,
+	    .with_header = true } },
+	{ "{\"command\":\"queue_show\"}", "the id is missing", { 0 } },
 	{ "{\"command\":\"queue_drop\",\"id\":\".1\"}", no_id, { 0 } },
 	{ "{\"command\":\"queue_drop\",\"id\":null}", no_id, { 0 } },
 	{ "{\"command\":\"queue_retry\",\"id\":\"\"}", no_id, { 0 } },
@@ -88,12 +136,22 @@ static const struct {
 	{ "GET / HTTP/1.1", no_object, { 0 } },
 };
 
+static void same_selector(const struct selector *a, const struct selector *b)
+{
+	assert_true(a->queue_id == b->queue_id);
+	assert_true(slice_equal(a->trace, b->trace));
+	assert_true(slice_equal(a->from, b->from));
+	assert_true(slice_equal(a->to, b->to));
+	assert_true(a->older_than_s == b->older_than_s);
+	assert_int_equal(a->is_held, b->is_held);
+}
+
 static void test_cases(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct arena *a = arena_new(65536);
-		struct request r = { .queue_id = 99 };
+		struct request r = { .selector.queue_id = 99 };
 		const char *wrong =
 			request_parse(slice_of(cases[i].line), a, &r);
 
@@ -101,13 +159,17 @@ static void test_cases(void **state)
 		if (cases[i].wrong != NULL) {
 			assert_non_null(wrong);
 			assert_string_equal(wrong, cases[i].wrong);
-			assert_true(r.queue_id == 99);
+			assert_true(r.selector.queue_id == 99);
 		} else {
 			assert_null(wrong);
 			assert_int_equal(r.command, cases[i].want.command);
 			assert_int_equal(r.change, cases[i].want.change);
-			assert_true(r.queue_id == cases[i].want.queue_id);
-			assert_true(slice_equal(r.trace, cases[i].want.trace));
+			same_selector(&r.selector, &cases[i].want.selector);
+			assert_int_equal(r.is_all, cases[i].want.is_all);
+			assert_int_equal(r.with_header,
+					 cases[i].want.with_header);
+			assert_true(
+				slice_equal(r.reason, cases[i].want.reason));
 			assert_true(
 				slice_equal(r.address, cases[i].want.address));
 		}

@@ -89,6 +89,16 @@ static struct hosts some_hosts(void)
 	return (struct hosts){ two_hosts, 2 };
 }
 
+static struct selector some_selector(void)
+{
+	return (struct selector){ .queue_id = 0xfeedbeef00c0ffee,
+				  .trace = S("trace.1"),
+				  .from = S("<>"),
+				  .to = S("@b.example"),
+				  .older_than_s = 1ULL << 40,
+				  .is_held = true };
+}
+
 /* --- comparing ----------------------------------------------------------------- */
 
 static void same_u32(uint32_t a, uint32_t b)
@@ -149,6 +159,16 @@ static void same_recipients(struct recipients a, struct recipients b)
 		same_bool(p->is_in_delivery, q->is_in_delivery);
 		same_outcome(p->last, q->last);
 	}
+}
+
+static void same_selector(struct selector a, struct selector b)
+{
+	same_u64(a.queue_id, b.queue_id);
+	same_slice(a.trace, b.trace);
+	same_slice(a.from, b.from);
+	same_slice(a.to, b.to);
+	same_u64(a.older_than_s, b.older_than_s);
+	same_bool(a.is_held, b.is_held);
 }
 
 static void same_hosts(struct hosts a, struct hosts b)

@@ -208,7 +208,6 @@ static void record(struct sent *s, const struct message *m, int fd)
 		record_attempt(s, &m->attempt, fd);
 		break;
 	case MESSAGE_QUEUE_ENTRY:
-		s->row = m->queue_entry.row;
 		s->queue_id = m->queue_entry.queue_id;
 		s->number = m->queue_entry.attempts;
 		s->next_try = m->queue_entry.next_try;
@@ -219,6 +218,7 @@ static void record(struct sent *s, const struct message *m, int fd)
 		break;
 	case MESSAGE_QUEUE_LIST_END:
 		s->number = m->queue_list_end.total;
+		s->row = m->queue_list_end.after;
 		break;
 	case MESSAGE_QUEUE_CHANGED:
 		s->number = m->queue_changed.count;
@@ -389,21 +389,32 @@ void fixture_resolved(struct fixture *f, uint64_t id,
 	fixture_run(f);
 }
 
-uint64_t fixture_change(struct fixture *f, enum queue_change change,
-			uint64_t queue_id, const char *trace)
+uint64_t fixture_change_selected(struct fixture *f, enum queue_change change,
+				 struct selector selector, bool is_all)
 {
 	struct message m = { .type = MESSAGE_QUEUE_CHANGE, .fd = -1 };
 	size_t before = fixture_count(f, MESSAGE_QUEUE_CHANGED);
 	const struct sent *s;
 
 	m.queue_change = (struct msg_queue_change){ .change = change,
-						    .queue_id = queue_id,
-						    .trace = slice_of(trace) };
+						    .selector = selector,
+						    .is_all = is_all,
+						    .reason = S("look first") };
 	engine_on_message(f->engine, fixture_control(), &m);
 	fixture_run(f);
 	s = fixture_find(f, MESSAGE_QUEUE_CHANGED, before);
 	assert(s != NULL);
 	return s != NULL ? s->number : 0;
+}
+
+uint64_t fixture_change(struct fixture *f, enum queue_change change,
+			uint64_t queue_id, const char *trace)
+{
+	return fixture_change_selected(
+		f, change,
+		(struct selector){ .queue_id = queue_id,
+				   .trace = slice_of(trace) },
+		queue_id == 0 && trace[0] == '\0');
 }
 
 void fixture_hurry(struct fixture *f)

@@ -84,6 +84,9 @@ void fixture_resolved(struct fixture *f, uint64_t id,
 /* control wants a change; 0 and "" for all. Returns how many recipients. */
 uint64_t fixture_change(struct fixture *f, enum queue_change change,
 			uint64_t queue_id, const char *trace);
+/* The same, with any selector; a hold's reason is "look first". */
+uint64_t fixture_change_selected(struct fixture *f, enum queue_change change,
+				 struct selector selector, bool is_all);
 /* control wants all to be tried now. */
 void fixture_hurry(struct fixture *f);
 /* Recipients in the queue, asked over its messages. */

@@ -236,6 +236,7 @@ static void test_the_list_comes_in_pages(void **state)
 	for (int i = 0; i < 5; i++)
 		send_one(f, "bob@example.com");
 	for (size_t page = 0; page < 3; page++) {
+		const struct sent *end;
 		size_t count;
 
 		fixture_clear(f);
@@ -244,9 +245,10 @@ static void test_the_list_comes_in_pages(void **state)
 		engine_on_message(f->engine, fixture_control(), &m);
 		count = fixture_count(f, MESSAGE_QUEUE_ENTRY);
 		assert_int_equal(count, page < 2 ? 2 : 1);
-		last = must_find(f, MESSAGE_QUEUE_ENTRY, count - 1)->row;
-		assert_int_equal(
-			must_find(f, MESSAGE_QUEUE_LIST_END, 0)->number, 5);
+		end = must_find(f, MESSAGE_QUEUE_LIST_END, 0);
+		assert_true(end->row > last);
+		last = end->row;
+		assert_int_equal(end->number, page < 2 ? 0 : 5);
 	}
 }
 

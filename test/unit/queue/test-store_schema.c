@@ -104,7 +104,7 @@ static void test_version_1(void **state)
 				   &o->store),
 			0);
 	}
-	assert_int_equal(store_list(o->store, 0, &page), 0);
+	assert_int_equal(store_list(o->store, 0, 0, &page), 0);
 	assert_int_equal(page.count, 2);
 	assert_true(slice_equal(e[0].message.trace, S("a.1")));
 	assert_int_equal(e[0].message.arrived, 1000);
