@@ -15,6 +15,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What the queue connects to. */
+struct sandbox_database {
+	bool is_used;
+	bool is_unix;
+	uint16_t port; /* of TCP */
+};
+
 /* --- seccomp ----------------------------------------------------------------- */
 
 /* What every role needs: its loop, its links, its memory, its log. */
@@ -351,6 +358,18 @@ static int enter_seccomp(enum role role,
 
 /* --- all of it ------------------------------------------------------------------ */
 
+static void find_ports(enum role role, const struct conf *conf,
+		       const struct sandbox_database *database,
+		       struct sandbox_ports *ret_ports)
+{
+	ret_ports->count = 0;
+	if (role == ROLE_DELIVER)
+		ret_ports->items[ret_ports->count++] =
+			(uint16_t)conf->outbound_port;
+	if (database->is_used && !database->is_unix)
+		ret_ports->items[ret_ports->count++] = database->port;
+}
+
 static void find_database(const struct conf *conf,
 			  struct sandbox_database *ret_database)
 {
@@ -367,16 +386,17 @@ int sandbox_enter(enum role role, const struct conf *conf)
 {
 	const struct rlimit none = { 0, 0 };
 	struct sandbox_database database = { .is_used = false };
+	struct sandbox_ports ports;
 	int r;
 
 	if (role == ROLE_QUEUE)
 		find_database(conf, &database);
+	find_ports(role, conf, &database, &ports);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
-	r = role == ROLE_HOOK
-		    ? 0
-		    : landlock_enter(role, conf->state_dir, &database);
+	r = role == ROLE_HOOK ? 0
+			      : landlock_enter(role, conf->state_dir, &ports);
 	return r < 0 ? r : enter_seccomp(role, &database);
 }

@@ -28,6 +28,7 @@ enum {
 	RULE_PATH_BENEATH = 1,
 	RULE_NET_PORT = 2,
 	CREATE_RULESET_VERSION = 1,
+	BIND_TCP = 1,
 	CONNECT_TCP = 2,
 };
 
@@ -50,13 +51,10 @@ static uint64_t queue_files(long abi)
 	return handled_files(abi) & ~no;
 }
 
-/* Bind (1) and connect (2). DNS is asked by TCP, too; mail to other servers
- * goes from an address of ours. */
+/* DNS is asked by TCP, too, and its resolvers' ports change. */
 static uint64_t handled_net(enum role role)
 {
-	if (role == ROLE_DELIVER)
-		return 0;
-	return role == ROLE_LOOKUP ? 1 : 3;
+	return role == ROLE_LOOKUP ? BIND_TCP : BIND_TCP | CONNECT_TCP;
 }
 
 static int allow_beneath(int ruleset, const char *dir, uint64_t access)
@@ -71,9 +69,9 @@ static int allow_beneath(int ruleset, const char *dir, uint64_t access)
 	return 0;
 }
 
-static int allow_connect(int ruleset, uint16_t port)
+static int allow_port(int ruleset, uint16_t port, uint64_t access)
 {
-	const struct net_port_attr rule = { .allowed_access = CONNECT_TCP,
+	const struct net_port_attr rule = { .allowed_access = access,
 					    .port = port };
 
 	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule,
@@ -82,14 +80,26 @@ static int allow_connect(int ruleset, uint16_t port)
 		       : 0;
 }
 
+/* Port 0 to bind to: from any, but from an address that is ours. */
+static int allow_ports(int ruleset, enum role role,
+		       const struct sandbox_ports *ports)
+{
+	int r = role == ROLE_DELIVER ? allow_port(ruleset, 0, BIND_TCP) : 0;
+
+	for (size_t i = 0; r == 0 && i < ports->count; i++)
+		r = allow_port(ruleset, ports->items[i], CONNECT_TCP);
+	return r;
+}
+
 int landlock_enter(enum role role, const char *state_dir,
-		   const struct sandbox_database *database)
+		   const struct sandbox_ports *ports)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 			   CREATE_RULESET_VERSION);
 	struct ruleset_attr attr = { .handled_access_fs = handled_files(abi) };
 	AUTO(fd_close) int ruleset = -1;
 	size_t size = sizeof(attr.handled_access_fs);
+	int r = 0;
 
 	if (abi < 1)
 		return 0; /* this kernel has none */
@@ -104,14 +114,11 @@ int landlock_enter(enum role role, const char *state_dir,
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (ruleset < 0)
 		return -errno;
-	if (role == ROLE_QUEUE) {
-		int r = allow_beneath(ruleset, state_dir, queue_files(abi));
-
-		if (r == 0 && abi >= 4 && database->is_used &&
-		    !database->is_unix)
-			r = allow_connect(ruleset, database->port);
-		if (r < 0)
-			return r;
-	}
+	if (role == ROLE_QUEUE)
+		r = allow_beneath(ruleset, state_dir, queue_files(abi));
+	if (r == 0 && abi >= 4)
+		r = allow_ports(ruleset, role, ports);
+	if (r < 0)
+		return r;
 	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }

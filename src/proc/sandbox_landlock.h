@@ -5,18 +5,19 @@
 
 #include "proc/message.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* Of the queue: what it may connect to. */
-struct sandbox_database {
-	bool is_used;
-	bool is_unix;
-	uint16_t port; /* of TCP */
+enum { SANDBOX_PORTS = 4 };
+
+/* To which a role may connect by TCP; all of them for ROLE_LOOKUP. */
+struct sandbox_ports {
+	uint16_t items[SANDBOX_PORTS];
+	size_t count;
 };
 
 /* Returns 0 or -errno; a kernel without Landlock is no error. */
 int landlock_enter(enum role role, const char *state_dir,
-		   const struct sandbox_database *database);
+		   const struct sandbox_ports *ports);
 
 #endif
