@@ -119,7 +119,7 @@ static struct remote_config remote_config(struct role_self *self)
 			(unsigned)conf->outbound_connections_per_destination,
 		.idle_ms = OUTSIDE_IDLE_MS,
 		.rest_ms = (unsigned)conf->retry_first * 1000 / 2,
-		.rest_max_ms = (unsigned)conf->retry_longest * 1000 / 2,
+		.rest_max_ms = (unsigned)conf->retry_first * 1000 * 4,
 	};
 }
 
