@@ -6,22 +6,13 @@
 #include <errno.h>
 #include <sys/random.h>
 
-int enqueue_new_id(struct store *store, uint64_t *ret_queue_id)
+int enqueue_new_id(uint64_t *ret_queue_id)
 {
-	bool is_used = true;
-
-	while (is_used) {
-		int r;
-
+	*ret_queue_id = 0;
+	while (*ret_queue_id == 0)
 		if (getrandom(ret_queue_id, sizeof(*ret_queue_id), 0) !=
 		    sizeof(*ret_queue_id))
 			return -EIO;
-		if (*ret_queue_id == 0)
-			continue;
-		r = store_has_message(store, *ret_queue_id, &is_used);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -204,10 +195,13 @@ int enqueue_apply(struct turn *t, const struct enqueue *e,
 	struct store_content content = { .fd = e->fd,
 					 .spool_file = e->spool_file };
 	size_t waiting = 0;
-	int r = enqueue_new_id(t->store, &m.queue_id);
+	int r = -EEXIST;
 
-	if (r == 0)
-		r = store_add_message(t->store, &m, &content);
+	while (r == -EEXIST) {
+		r = enqueue_new_id(&m.queue_id);
+		if (r == 0)
+			r = store_add_message(t->store, &m, &content);
+	}
 	if (r == 0)
 		r = add_recipients(t, e, &m, &waiting);
 	/* Nobody waits for it: only the reports needed it. */

@@ -30,7 +30,7 @@ int enqueue_check(const struct enqueue *e);
 int enqueue_apply(struct turn *t, const struct enqueue *e,
 		  uint64_t *ret_queue_id);
 
-/* A queue_id that is not in use: 64 random bits, not 0. Returns 0 or -errno. */
-int enqueue_new_id(struct store *store, uint64_t *ret_queue_id);
+/* 64 random bits, not 0: hardly ever in use. Returns 0 or -errno. */
+int enqueue_new_id(uint64_t *ret_queue_id);
 
 #endif

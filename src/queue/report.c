@@ -205,7 +205,7 @@ static int write_report(struct turn *t, const struct report *r)
 	uint64_t id;
 	int error;
 
-	error = enqueue_new_id(t->store, &id);
+	error = enqueue_new_id(&id);
 	if (error < 0)
 		return error;
 	content.octets = format(t, r, id);
