@@ -41,6 +41,18 @@ missing_packages() {
 		echo "libevent-core-2.1-7$t64"
 }
 
+# Tests run PostgreSQL in directories of their own: its package is not to make a
+# cluster for the machine.
+no_cluster() {
+	local conf=/etc/postgresql-common/createcluster.conf
+	case " $* " in *" postgresql "*) ;; *) return 0 ;; esac
+	[ ! -e $conf ] || return 0
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends install postgresql-common &&
+		as_root sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' \
+			$conf
+}
+
 # No service of a package is to start: our own scripts run Dovecot.
 apt_install() {
 	local policy=/usr/sbin/policy-rc.d own=no status=0
@@ -49,7 +61,7 @@ apt_install() {
 		as_root chmod 755 $policy
 		own=yes
 	fi
-	as_root apt-get -q update &&
+	as_root apt-get -q update && no_cluster "$@" &&
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
 			--no-install-recommends install "$@" || status=1
 	[ $own = no ] || as_root rm -f $policy
