@@ -296,6 +296,10 @@ int pg_open(const struct store_place *place, struct store **ret_store)
 		r = -errno;
 	if (r < 0)
 		return r;
+	if (faccessat(state_dir, "queue.db", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		log_plain(LOG_WARNING, NULL,
+			  "state_dir has a queue.db: mail in it waits until "
+			  "queue_database is empty again");
 	/* A database that is away comes back. */
 	if (pg_ready(s) < 0)
 		LOG(LOG_ERROR, NULL, "cannot reach the queue's database",

@@ -7,7 +7,8 @@
  *   piece      of a big content, in the order of n.
  *   recipient  one row a recipient that is not done with, as in SQLite's
  *              store_schema.c; node: who tries it now, or, with a holder,
- *              whose session does.
+ *              whose session does. last_node: who tried it last; see
+ *              MAY_TAKE.
  *   hold       why a message waits for the operator, and when that ended.
  *   secret     the keys of SRS, the newest of which is in use.
  *   node       each server, and until when what it has stays its own.
@@ -73,6 +74,7 @@ const char pg_schema[] =
 	" attempts bigint NOT NULL,"
 	" node bigint,"
 	" holder bigint,"
+	" last_node bigint,"
 	" last_try bigint NOT NULL,"
 	" last_kind bigint NOT NULL,"
 	" last_code bigint NOT NULL,"
@@ -130,7 +132,8 @@ const char pg_schema[] =
 
 /* What others do to a row just now need not be waited for. */
 #define HURRY(which)                                                           \
-	"UPDATE recipient SET due = $1 WHERE id IN (SELECT id FROM recipient"  \
+	"UPDATE recipient SET due = $1, last_node = NULL"                      \
+	" WHERE id IN (SELECT id FROM recipient"                               \
 	" WHERE holder IS NULL AND line <> 3 AND due > $1" which               \
 	" FOR UPDATE SKIP LOCKED)"
 
@@ -138,6 +141,16 @@ const char pg_schema[] =
 #define IS_DEAD                                                                \
 	"until <= now() AND pg_postmaster_start_time() <="                     \
 	" now() - interval '30 s'"
+
+/*
+ * Free, or in a session of ours that has had its time. Who tried it last in vain
+ * lets the others go first for five seconds: else a node that cannot deliver
+ * and looks a little earlier each time would have it for ever.
+ */
+#define MAY_TAKE                                                               \
+	"(node IS NULL OR node = $3 AND holder IS NOT NULL)"                   \
+	" AND (last_node IS DISTINCT FROM $3 OR due <= $2 - 5 OR NOT EXISTS"   \
+	"  (SELECT FROM node n WHERE n.id <> $3 AND n.until > now()))"
 
 const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_BEGIN] = "BEGIN",
@@ -181,7 +194,7 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		" (SELECT FROM recipient WHERE queue_id = $1)",
 	[PG_DROP] = "DELETE FROM recipient WHERE queue_id = $1",
 	[PG_DEFER] = "UPDATE recipient SET line = greatest(line, 1), due = $1,"
-		     " attempts = attempts + 1, holder = NULL,"
+		     " attempts = attempts + 1, holder = NULL, last_node = $2,"
 		     " node = nullif(node, $2), last_try = $3, last_kind = $4,"
 		     " last_code = $5, last_status = $6, last_text = $7"
 		     " WHERE id = $8",
@@ -215,8 +228,7 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		" WHERE node = $1 AND holder IS NULL AND id = ANY($2::bigint[])",
 	[PG_TAKE_DUE] =
 		"WITH due AS MATERIALIZED (SELECT id FROM recipient"
-		"  WHERE line = $1 AND due <= $2 AND (node IS NULL"
-		"   OR node = $3 AND holder IS NOT NULL)"
+		"  WHERE line = $1 AND due <= $2 AND " MAY_TAKE
 		"  ORDER BY due LIMIT $4 FOR UPDATE SKIP LOCKED),"
 		" taken AS (UPDATE recipient SET node = $3, holder = NULL"
 		"  WHERE id IN (SELECT id FROM due) RETURNING *) " ENTRY_OF(

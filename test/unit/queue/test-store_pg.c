@@ -131,6 +131,34 @@ static void test_what_one_has_the_other_does_not_get(void **state)
 	assert_int_equal(same, row);
 }
 
+static void test_the_other_is_next(void **state)
+{
+	static const struct outcome later = { .kind = OUTCOME_DEFERRED };
+	struct nodes *n = *state;
+	struct store_entry e;
+	struct store_page page = { .arena = n->arena, .entries = &e, .max = 1 };
+	uint64_t row;
+
+	add_committed(n->store[0], 1, 0, S("x"));
+	assert_int_equal(take(n, 0, &row), 1);
+	assert_int_equal(store_begin(n->store[0]), 0);
+	assert_int_equal(store_defer(n->store[0], row, 600, 500, &later), 0);
+	assert_int_equal(store_commit(n->store[0]), 0);
+	store_give_back(n->store[0], row);
+	assert_int_equal(
+		store_take_due(n->store[0], STORE_DEFERRED, 604, &page), 0);
+	assert_int_equal(page.count, 0);
+	assert_int_equal(
+		store_take_due(n->store[1], STORE_DEFERRED, 600, &page), 0);
+	assert_int_equal(page.count, 1);
+	store_give_back(n->store[1], row);
+	store_free(&n->store[1]);
+	assert_int_equal(
+		store_take_due(n->store[0], STORE_DEFERRED, 600, &page), 0);
+	assert_int_equal(page.count, 1);
+	n->store[1] = open_node(n->dir[1]);
+}
+
 static void test_a_node_that_leaves_leaves_its_mail(void **state)
 {
 	struct nodes *n = *state;
@@ -324,6 +352,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_one_has_the_other_does_not_get),
+		TEST(test_the_other_is_next),
 		TEST(test_a_node_that_leaves_leaves_its_mail),
 		TEST(test_the_dead_are_inherited),
 		TEST(test_a_lost_connection_loses_no_more_than_a_turn),
