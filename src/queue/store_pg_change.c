@@ -51,7 +51,7 @@ static int add_pieces(struct pg *s, const struct store_message *m,
 		size_t size =
 			left < PG_PIECE_OCTETS ? (size_t)left : PG_PIECE_OCTETS;
 		struct pg_params p = { .count = 0 };
-		struct slice octets;
+		struct slice octets = { NULL, 0 };
 
 		r = read_source(from, offset, size, s->piece, &octets);
 		if (r < 0)
@@ -97,7 +97,7 @@ static int add_row(struct pg *s, const struct store_message *m,
 static int add_content(struct pg *s, const struct store_message *m,
 		       const struct source *from)
 {
-	struct slice octets;
+	struct slice octets = { NULL, 0 };
 	int r;
 
 	if (m->content_octets > PG_INLINE_OCTETS) {
