@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -144,6 +145,26 @@ int body_open(int dir, uint64_t queue_id)
 	body_name(queue_id, name);
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+uint64_t body_total(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	uint64_t total = 0, id;
+	struct stat st;
+
+	if (d == NULL) {
+		fd_close(&fd);
+		return 0;
+	}
+	while ((entry = readdir(d)) != NULL)
+		if (body_parse_name(entry->d_name, &id) &&
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			total += (uint64_t)st.st_size;
+	(void)closedir(d);
+	return total;
 }
 
 void body_remove(int dir, uint64_t queue_id)

@@ -31,6 +31,8 @@ int body_adopt(int dir, uint64_t queue_id, const char *name, uint64_t octets);
 /* For reading. Returns a descriptor or -errno. */
 int body_open(int dir, uint64_t queue_id);
 void body_remove(int dir, uint64_t queue_id);
+/* The octets of all of them. */
+uint64_t body_total(int dir);
 
 /* A sealed memfd with these octets, or -errno. */
 int body_memfd(struct slice octets);

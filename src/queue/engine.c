@@ -76,6 +76,14 @@ static void renew_keys(struct engine *e)
 		tell_keys(e, links[i]);
 }
 
+/* True: whether there is room for mail has changed. */
+static bool look_at_room(struct engine *e)
+{
+	e->room.reserve_octets = e->settings->reserve_octets;
+	e->room.limit_octets = e->settings->size_limit_octets;
+	return room_look(&e->room, store_octets(e->store));
+}
+
 /* --- birth ------------------------------------------------------------------------ */
 
 int engine_open(const struct store_place *place,
@@ -100,8 +108,8 @@ int engine_open(const struct store_place *place,
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
-	room_init(&e->room, store_spool_dir(store), settings->reserve_octets);
-	(void)room_look(&e->room);
+	room_init(&e->room, store_spool_dir(store));
+	(void)look_at_room(e);
 	(void)look_for_keys(e); /* all that come are told */
 	/* Whoever held something spoke to the process before us. */
 	batch_end_holds(e->batch, 0, clock_wall_s() + ENQUEUE_ORPHAN_S);
@@ -148,15 +156,15 @@ static void tell_room_to_all(struct engine *e)
 	LOG(LOG_WARNING, NULL,
 	    e->room.has_room ? "there is room for mail again"
 			     : "no room for mail: it is refused with 452",
-	    log_number("available", e->room.available_octets));
+	    log_number("available", e->room.available_octets),
+	    log_number("used", e->room.used_octets));
 	for (size_t i = 0; i < count; i++)
 		tell_room(e, links[i]);
 }
 
 static void look_for_room(struct engine *e)
 {
-	e->room.reserve_octets = e->settings->reserve_octets;
-	if (room_look(&e->room))
+	if (look_at_room(e))
 		tell_room_to_all(e);
 }
 

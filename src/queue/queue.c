@@ -110,6 +110,7 @@ static void on_conf(struct role_self *self, void *arg)
 		.warn_after_s = conf->queue_warn_after,
 		.hostname = slice_of(conf->hostname),
 		.reserve_octets = conf->queue_reserve,
+		.size_limit_octets = conf->queue_size_limit,
 		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,
 	};
 }

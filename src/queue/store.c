@@ -48,6 +48,11 @@ bool store_keeps_contents(const struct store *s)
 	return s->keeps_contents;
 }
 
+uint64_t store_octets(struct store *s)
+{
+	return s->ops->octets != NULL ? s->ops->octets(s) : 0;
+}
+
 void store_keep(struct store *s)
 {
 	if (s->ops->keep != NULL)

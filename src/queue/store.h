@@ -166,6 +166,9 @@ int store_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 int store_list(struct store *s, uint64_t queue_id, uint64_t after,
 	       struct store_page *page);
 int store_count(struct store *s, uint64_t *ret_total);
+/* What it holds on this node's disk, content included; 0 if that is elsewhere.
+ * Cheap. */
+uint64_t store_octets(struct store *s);
 /* At most max messages with this trace. */
 int store_find_trace(struct store *s, struct slice trace, size_t max,
 		     uint64_t ret_queue_ids[], size_t *ret_count);

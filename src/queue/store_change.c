@@ -37,8 +37,10 @@ static int keep_file(struct sqlite *s, const struct store_message *m,
 	else
 		r = body_write(s->store.spool_dir, m->queue_id,
 			       content->octets);
-	if (r == 0)
+	if (r == 0) {
 		id_set_add(&s->created, m->queue_id);
+		s->created_octets += m->content_octets;
+	}
 	return r;
 }
 
@@ -128,12 +130,15 @@ int sqlite_add_recipient(struct store *store, const struct store_recipient *r)
 static int remove_message(struct sqlite *s, uint64_t queue_id)
 {
 	sqlite3_stmt *st = s->statements[ST_IS_IN_FILE];
+	uint64_t octets = 0;
 	bool is_in_file;
 	int r;
 
 	store_bind(st, 1, queue_id);
 	r = store_fetch(s, ST_IS_IN_FILE);
 	is_in_file = r == 1 && sqlite3_column_int(st, 0) != 0;
+	if (is_in_file)
+		octets = (uint64_t)sqlite3_column_int64(st, 1);
 	store_reset(s, ST_IS_IN_FILE);
 	if (r <= 0)
 		return r;
@@ -144,6 +149,8 @@ static int remove_message(struct sqlite *s, uint64_t queue_id)
 		r = store_run(s, ST_REMOVE_HOLD);
 	if (r == 0 && is_in_file)
 		id_set_add(&s->removed, queue_id);
+	if (r == 0)
+		s->removed_octets += octets;
 	return r;
 }
 

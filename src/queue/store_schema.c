@@ -113,8 +113,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		" ?19)",
 	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
 	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
-	[ST_IS_IN_FILE] =
-		"SELECT content IS NULL FROM message WHERE queue_id = ?",
+	[ST_IS_IN_FILE] = "SELECT content IS NULL, content_octets FROM message"
+			  " WHERE queue_id = ?",
 	[ST_REMOVE_MESSAGE] = "DELETE FROM message WHERE queue_id = ?",
 	[ST_REMOVE_HOLD] = "DELETE FROM hold WHERE queue_id = ?",
 	[ST_DROP] = "DELETE FROM recipient WHERE queue_id = ?",
@@ -161,6 +161,9 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = ?"
 			  " LIMIT ?",
 	[ST_CONTENT] = "SELECT content FROM message WHERE queue_id = ?",
+	[ST_USED_OCTETS] = "SELECT (page_count - freelist_count) * page_size"
+			   " FROM pragma_page_count, pragma_freelist_count,"
+			   " pragma_page_size",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
 	[ST_SHRINK] = "PRAGMA incremental_vacuum(512)",
 };

@@ -109,6 +109,14 @@ static int sync_names(const struct sqlite *s)
 	return 0;
 }
 
+static void forget_changes(struct sqlite *s)
+{
+	s->removed.count = 0;
+	s->created.count = 0;
+	s->removed_octets = 0;
+	s->created_octets = 0;
+}
+
 static int commit(struct store *store)
 {
 	struct sqlite *s = sqlite_of(store);
@@ -120,8 +128,10 @@ static int commit(struct store *store)
 		return r;
 	for (size_t i = 0; i < s->removed.count; i++)
 		body_remove(s->store.spool_dir, s->removed.ids[i]);
-	s->removed.count = 0;
-	s->created.count = 0;
+	s->file_octets += s->created_octets;
+	s->file_octets -= s->removed_octets < s->file_octets ? s->removed_octets
+							     : s->file_octets;
+	forget_changes(s);
 	return 0;
 }
 
@@ -134,8 +144,7 @@ static void rollback(struct store *store)
 		(void)store_run(s, ST_ROLLBACK);
 	for (size_t i = 0; i < s->created.count; i++)
 		body_remove(s->store.spool_dir, s->created.ids[i]);
-	s->removed.count = 0;
-	s->created.count = 0;
+	forget_changes(s);
 }
 
 static void settle(struct store *store)
@@ -144,6 +153,18 @@ static void settle(struct store *store)
 
 	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
 					NULL, NULL);
+}
+
+static uint64_t octets(struct store *store)
+{
+	struct sqlite *s = sqlite_of(store);
+	uint64_t used = 0;
+
+	if (store_fetch(s, ST_USED_OCTETS) == 1)
+		used = (uint64_t)sqlite3_column_int64(
+			s->statements[ST_USED_OCTETS], 0);
+	store_reset(s, ST_USED_OCTETS);
+	return used + s->file_octets;
 }
 
 static void shrink(struct store *store, bool is_urgent)
@@ -304,6 +325,7 @@ static const struct store_ops ops = {
 	.load_place = sqlite_load_place,
 	.list = sqlite_list,
 	.count = sqlite_count,
+	.octets = octets,
 	.find_trace = sqlite_find_trace,
 	.has_message = sqlite_has_message,
 	.load_keys = sqlite_load_keys,
@@ -327,6 +349,8 @@ int sqlite_open(const char *dir, struct store **ret_store)
 	r = store_open_dirs(dir, &state_dir, &s->store.spool_dir);
 	if (r == 0)
 		r = open_database(s, dir);
+	if (r == 0)
+		s->file_octets = body_total(s->store.spool_dir);
 	/* The names of what was made just now are on disk, too. */
 	if (r == 0 && fsync(state_dir) < 0)
 		r = -errno;

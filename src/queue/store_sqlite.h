@@ -54,6 +54,7 @@ enum statement {
 	ST_HAS_MESSAGE,
 	ST_FIND_TRACE,
 	ST_CONTENT,
+	ST_USED_OCTETS,
 	ST_FREE_PAGES,
 	ST_SHRINK,
 	STATEMENT_COUNT,
@@ -74,6 +75,8 @@ struct sqlite {
 	struct id_set taken;   /* rows */
 	/* What is taken may be removed: its row must not be another's then. */
 	uint64_t last_row;
+	uint64_t file_octets;                    /* of contents in files */
+	uint64_t created_octets, removed_octets; /* by this transaction */
 };
 
 /* SQLite's result as 0 or -errno. */

@@ -17,7 +17,8 @@ struct queue_settings {
 	uint64_t warn_after_s;      /* 0: never */
 	struct slice hostname;
 	uint64_t reserve_octets;
-	uint64_t quiet_ms; /* at a start, until the first attempt */
+	uint64_t size_limit_octets; /* of the queue; 0: none */
+	uint64_t quiet_ms;          /* at a start, until the first attempt */
 };
 
 struct note;
