@@ -22,8 +22,8 @@ static void keep_words(struct milter_chain *chain, struct slice first,
 
 /* --- events ---------------------------------------------------------------------- */
 
-const struct milter_verdict *milter_chain_connect(
-	struct milter_chain *chain, const struct milter_client *client)
+static void keep_client(struct milter_chain *chain,
+			const struct milter_client *client)
 {
 	struct milter_client *c = &chain->scene.client;
 
@@ -32,6 +32,20 @@ const struct milter_verdict *milter_chain_connect(
 	c->address = arena_copy(chain->client, client->address);
 	for (size_t i = 0; i < chain->count; i++)
 		milter_session_prepare(chain->sessions[i]);
+}
+
+static void keep_hello(struct milter_chain *chain, struct slice name)
+{
+	mem_free(&chain->hello);
+	chain->hello = milter_chain_copy_text(name);
+	chain->scene.hello = (struct slice){ chain->hello, name.n };
+	chain->scene.has_hello = true;
+}
+
+const struct milter_verdict *milter_chain_connect(
+	struct milter_chain *chain, const struct milter_client *client)
+{
+	keep_client(chain, client);
 	return milter_chain_ask(chain, MILTER_ASK_CONNECT);
 }
 
@@ -39,11 +53,15 @@ const struct milter_verdict *milter_chain_hello(struct milter_chain *chain,
 						struct slice name)
 {
 	milter_chain_abort(chain);
-	mem_free(&chain->hello);
-	chain->hello = milter_chain_copy_text(name);
-	chain->scene.hello = (struct slice){ chain->hello, name.n };
-	chain->scene.has_hello = true;
+	keep_hello(chain, name);
 	return milter_chain_ask(chain, MILTER_ASK_HELLO);
+}
+
+void milter_chain_resume(struct milter_chain *chain,
+			 const struct milter_client *client, struct slice hello)
+{
+	keep_client(chain, client);
+	keep_hello(chain, hello);
 }
 
 const struct milter_verdict *milter_chain_mail(struct milter_chain *chain,

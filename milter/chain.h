@@ -99,6 +99,11 @@ const struct milter_verdict *milter_chain_connect(
 	struct milter_chain *chain, const struct milter_client *client);
 const struct milter_verdict *milter_chain_hello(struct milter_chain *chain,
 						struct slice name);
+/* Instead of both, in the middle of a session: nothing is asked, and a refusal
+ * of either comes at MAIL. */
+void milter_chain_resume(struct milter_chain *chain,
+			 const struct milter_client *client,
+			 struct slice hello);
 /* sender: "<a@b>" or "<>" as the client wrote it, without source route;
  * params: "SIZE=100" and so on. Ends whatever message there was. */
 const struct milter_verdict *milter_chain_mail(struct milter_chain *chain,

@@ -1,7 +1,9 @@
 /*
  * The filters of one configuration: what is set, what is counted, and which of
  * them are believed to be away. Shared by all chains; a new configuration
- * makes a new set, and the old one lives until its last chain ends.
+ * makes a new set, and the old one lives until its last chain ends. A server
+ * that wants an old session to go over gives it a new chain between two
+ * messages: milter_chain_resume().
  */
 #ifndef MILTER_FILTER_H
 #define MILTER_FILTER_H

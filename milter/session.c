@@ -242,7 +242,7 @@ void milter_session_free(struct milter_session **session)
 
 	if (s == NULL)
 		return;
-	if (s->state == MILTER_IS_CONNECTING)
+	if (s->state == MILTER_IS_CONNECTING || s->conn != NULL)
 		milter_filter_not_tried(s->filter);
 	milter_session_quit(s);
 	event_free(s->timer);

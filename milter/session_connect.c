@@ -152,6 +152,8 @@ static void on_end(bool is_quiet, struct slice problem, void *arg)
 		milter_session_disconnect(s);
 		s->state = MILTER_IS_DOWN;
 	} else {
+		if (milter_conn_is_late(s->conn))
+			milter_filter_is_late(s->filter, s->at);
 		milter_session_fail(s, problem);
 		milter_session_go_on(s);
 	}

@@ -71,6 +71,7 @@ void cmd_mail(struct session *s, struct slice args)
 		session_refuse(s, &REPLY_NEED_AUTH);
 		return;
 	}
+	filters_renew(s);
 	session_begin_transaction(s);
 	refusal = parse(s, args);
 	if (refusal != NULL) {

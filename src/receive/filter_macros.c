@@ -132,7 +132,7 @@ static struct slice tls_server_name(const struct session *s, struct arena *a)
 static struct slice login_mechanism(const struct session *s, struct arena *a)
 {
 	(void)a;
-	return slice_of(s->login != NULL ? s->filters->mechanism : NULL);
+	return slice_of(s->login != NULL ? s->mechanism : NULL);
 }
 
 static struct slice login_name(const struct session *s, struct arena *a)

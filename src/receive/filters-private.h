@@ -20,7 +20,6 @@ struct filters {
 	struct reply standing; /* then; its text: */
 	char *standing_text;
 	struct filter_words mail, rcpt;
-	char *mechanism;   /* of the login, or NULL */
 	size_t edit_count; /* of this message */
 };
 

@@ -249,12 +249,10 @@ void filters_keep_login(struct session *s, const char *mechanism)
 {
 	char *at;
 
-	if (s->filters == NULL)
-		return;
-	mem_free(&s->filters->mechanism);
-	s->filters->mechanism = mem_string(mechanism);
+	mem_free(&s->mechanism);
+	s->mechanism = mem_string(mechanism);
 	/* Filters compare it. */
-	for (at = s->filters->mechanism; *at != '\0'; at++)
+	for (at = s->mechanism; *at != '\0'; at++)
 		*at = (char)toupper((unsigned char)*at);
 }
 
@@ -279,17 +277,43 @@ static uint32_t door_of(const struct session *s)
 	return session_is_submission(s) ? FILTER_SUBMISSION : FILTER_SMTP;
 }
 
-void filters_begin(struct session *s)
+static void use_chain(struct session *s, struct milter_chain *chain)
 {
-	struct milter_chain *chain = NULL;
-
-	if (s->server->filters != NULL)
-		chain = milter_chain_new(s->server->filters, door_of(s),
-					 session_is_submission(s), &calls, s);
 	if (chain == NULL)
 		return;
 	s->filters = mem_new(sizeof(*s->filters));
 	s->filters->chain = chain;
+}
+
+static struct milter_chain *new_chain(struct session *s)
+{
+	s->filter_generation = s->server->filter_generation;
+	if (s->server->filters == NULL)
+		return NULL;
+	return milter_chain_new(s->server->filters, door_of(s),
+				session_is_submission(s), &calls, s);
+}
+
+void filters_begin(struct session *s)
+{
+	use_chain(s, new_chain(s));
+}
+
+void filters_renew(struct session *s)
+{
+	const bool is_new =
+		s->filter_generation != s->server->filter_generation;
+
+	if (!is_new || filters_standing(s) != NULL)
+		return;
+	filters_free(&s->filters);
+	use_chain(s, new_chain(s));
+	if (s->filters != NULL) {
+		const struct milter_client c = client_of(s);
+
+		milter_chain_resume(s->filters->chain, &c,
+				    filters_hello_name(s));
+	}
 }
 
 void filters_free(struct filters **filters)
@@ -298,6 +322,5 @@ void filters_free(struct filters **filters)
 		return;
 	milter_chain_free(&(*filters)->chain);
 	mem_free(&(*filters)->standing_text);
-	mem_free(&(*filters)->mechanism);
 	mem_free(filters);
 }

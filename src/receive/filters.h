@@ -14,6 +14,9 @@ struct filters;
 
 /* Makes s->filters if a filter sees the listener's mail. */
 void filters_begin(struct session *s);
+/* Between messages: after a reload the session goes over to the new filters,
+ * which hear of the client again. Whoever was refused stays so. */
+void filters_renew(struct session *s);
 /* Takes back what is asked; says good-bye to the filters. */
 void filters_free(struct filters **filters);
 

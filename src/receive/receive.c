@@ -170,6 +170,7 @@ static void on_conf(struct role_self *self, void *arg)
 	use(r, role_conf(self));
 	r->server.filters =
 		filter_set_new(self, role_conf(self), r->server.filters);
+	r->server.filter_generation++;
 	domains_free(&old_domains);
 	tls_server_free(&old_tls);
 }

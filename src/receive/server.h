@@ -33,6 +33,7 @@ struct server {
 	struct handovers *handovers;
 	struct hooks *hooks;
 	struct milter_set *filters; /* NULL: none is set */
+	unsigned filter_generation; /* counts the sets */
 	struct filter_log *filter_log;
 	struct census *census; /* NULL: nobody counts */
 

@@ -76,12 +76,14 @@ struct session {
 	struct log_ctx log;
 	union session_peer peer;
 	char peer_ip[INET6_ADDRSTRLEN];
-	char *hello; /* as the client said it, or NULL */
-	char *login; /* the canonical user, or NULL */
+	char *hello;     /* as the client said it, or NULL */
+	char *login;     /* the canonical user, or NULL */
+	char *mechanism; /* of the login, in capitals; or NULL */
 	unsigned errors;
 	unsigned auth_failures;
 	unsigned transaction_count;
-	uint64_t active_ms;    /* the last octet either way */
+	unsigned filter_generation; /* the server's, of `filters` */
+	uint64_t active_ms;         /* the last octet either way */
 	uint64_t line_ms;      /* the first octet of an unfinished line; or 0 */
 	uint64_t rate_ms;      /* the minute of the rate floor began */
 	uint64_t rate_octets;  /* of content since */

@@ -290,5 +290,6 @@ void session_free(struct session **session)
 	s->server->session_count--;
 	mem_free(&s->hello);
 	mem_free(&s->login);
+	mem_free(&s->mechanism);
 	mem_free(session);
 }

@@ -205,31 +205,60 @@ def test_configured_macros(dovecot, peers):
         assert said["r"] == "ESMTP"
 
 
+def change_filters(world, milters, peer):
+    """Returns when new sessions have them."""
+    world.culver.set_milters(milters)
+    world.culver.reload()
+
+    def is_new():
+        with world.smtp() as client: # refused while it changes
+            client.ehlo()
+            client.command("MAIL FROM:<a@client.test>", 250, 451)
+        return any("M" in s.letters for s in peer.sessions)
+    peer.wait(is_new, what="mail at the new filter")
+
+
 def test_reload(dovecot, peers):
-    """34: sessions that are there keep their filters, new ones get the new."""
+    """34: a message stays with its filters; the session's next goes to the
+    new, which are told of the client again."""
     first, second = peers
     with Filtered(dovecot, {"a": {"socket": first.where}}) as world:
         first.reset()
         old = world.smtp()
         old.ehlo()
-        first.wait_letters("OCH")
-        world.culver.set_milters({"b": {"socket": second.where}})
-        world.culver.reload()
-
-        def is_new():
-            with world.smtp() as client: # refused while it changes
-                client.ehlo()
-                client.command("MAIL FROM:<a@client.test>", 250, 451)
-            return any("M" in s.letters for s in second.sessions)
-        second.wait(is_new, what="mail at the new filter")
         old.mail()
+        old.rcpt("alice@example.com")
+        change_filters(world, {"b": {"socket": second.where}}, second)
+        assert old.data(CONTENT).code == 250
+        first.wait(lambda: first.sessions[0].short_letters.startswith(
+            WHOLE.rstrip("Q")))
+        second.reset()
+        old.mail()
+        first.wait(lambda: first.open_count == 0)
         old.rcpt("alice@example.com")
         assert old.data(CONTENT).code == 250
         old.quit()
-        first.wait(lambda: any(s.short_letters == WHOLE and s.is_over
-                               for s in first.sessions))
-        first.wait(lambda: first.open_count == 0)
+        second.wait(lambda: any(s.short_letters == WHOLE and s.is_over
+                                for s in second.sessions))
         second.wait(lambda: second.open_count == 0)
+
+
+def test_reload_does_not_pardon(dovecot, peers):
+    """34: who was refused at HELO stays so, others meet the new filter."""
+    first, second = peers
+    with Filtered(dovecot, {"a": {"socket": first.where}}) as world:
+        first.reset()
+        free = world.smtp()
+        free.ehlo()
+        first.wait_letters("OCH")
+        first.reset({"H": REJECT})
+        refused = world.smtp()
+        refused.ehlo()
+        change_filters(world, {"b": {"socket": second.where}}, second)
+        refused.command("MAIL FROM:<a@client.test>", 550)
+        second.reset({"C": TEMPFAIL})
+        free.command("MAIL FROM:<a@client.test>", 451)
+        free.command("MAIL FROM:<a@client.test>", 451)
 
 
 def test_shutdown(dovecot, peers):

@@ -182,6 +182,16 @@ const struct milter_verdict *milter_chain_hello(struct milter_chain *chain,
 	return answer(chain, event);
 }
 
+void milter_chain_resume(struct milter_chain *chain,
+			 const struct milter_client *client, struct slice hello)
+{
+	(void)chain;
+	assert(world.owed == NULL);
+	(void)begin_event("resume");
+	put_word(client->hostname);
+	put_word(hello);
+}
+
 static const struct milter_verdict *path(struct milter_chain *c,
 					 const char *name, struct slice path,
 					 const struct slice *params,

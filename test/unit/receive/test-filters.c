@@ -526,6 +526,60 @@ static void test_the_hook_refuses(void **state)
 	world_free(&w);
 }
 
+/* --- reloads ------------------------------------------------------------------------- */
+
+#define RESUMED "resume [127.0.0.1] c.test, mail <a@b.test>"
+
+/* The next message goes to them, and they hear of the client; one that is
+ * under way stays with the old. */
+static void test_new_filters_at_the_next_message(void **state)
+{
+	struct world *w = said(LISTENER_SMTP, no_rules, FILTER_LATER, TX);
+
+	(void)state;
+	w->server.filter_generation++;
+	world_send(w, S("DATA\r\n" BODY MAIL), 0);
+	assert_int_equal(w->delivered, 1);
+	assert_string_equal(filter_world_record(),
+			    TX_TOLD ", data, content, abort, free, " RESUMED);
+	world_free(&w);
+}
+
+static void test_who_was_refused_stays_refused(void **state)
+{
+	static const struct filter_rule rules[] = {
+		{ "hello", REFUSE(554, "5.7.1 no") }, { 0 }
+	};
+	struct world *w = said(LISTENER_SMTP, rules, FILTER_LATER, EHLO);
+	char told[256];
+
+	(void)state;
+	(void)snprintf(told, sizeof(told), "%s", filter_world_record());
+	w->server.filter_generation++;
+	world_send(w, S(MAIL), 0);
+	assert_string_equal(filter_world_record(), told);
+	world_free(&w);
+}
+
+static void test_first_and_last_filters(void **state)
+{
+	struct world *w = world_new(LISTENER_SMTP);
+	struct milter_set *none = w->server.filters;
+
+	(void)state;
+	world_connect(w);
+	world_send(w, S(EHLO), 0);
+	filter_world_begin(&w->server, no_rules, FILTER_LATER);
+	w->server.filter_generation++;
+	world_send(w, S(MAIL "RSET\r\n"), 0);
+	assert_string_equal(filter_world_record(), RESUMED ", abort");
+	w->server.filters = none;
+	w->server.filter_generation++;
+	world_send(w, S(MAIL), 0);
+	assert_string_equal(filter_world_record(), RESUMED ", abort, free");
+	world_free(&w);
+}
+
 /* --- waiting ------------------------------------------------------------------------- */
 
 static void test_silence_is_theirs_while_filters_are_asked(void **state)
@@ -575,6 +629,9 @@ int main(void)
 		cmocka_unit_test(test_edits_and_the_hook_come_in_order),
 		cmocka_unit_test(test_what_becomes_of_the_envelope),
 		cmocka_unit_test(test_the_hook_refuses),
+		cmocka_unit_test(test_new_filters_at_the_next_message),
+		cmocka_unit_test(test_who_was_refused_stays_refused),
+		cmocka_unit_test(test_first_and_last_filters),
 		cmocka_unit_test(
 			test_silence_is_theirs_while_filters_are_asked),
 		cmocka_unit_test(test_a_shutdown_waits_for_no_filter),
