@@ -1,11 +1,16 @@
 #include "conf/database.h"
 
+#include "base/mem.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-
+#include <sys/stat.h>
+#include <unistd.h>
+/* cmocka.h wants some of the above. */
 #include <cmocka.h>
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -85,11 +90,41 @@ static void test_bad_ones(void **state)
 	}
 }
 
+static size_t warnings(mode_t mode, const char *uri)
+{
+	char path[] = "/tmp/culver-database-XXXXXX";
+	int fd = mkstemp(path);
+	AUTO(conf_free) struct conf *conf = conf_new();
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	conf->queue_database = uri;
+	database_warn_readable(conf, path, errors);
+	fd_close(&fd);
+	(void)unlink(path);
+	assert_int_equal(conf_errors_count(errors), 0);
+	return conf_errors_lines(errors);
+}
+
+static void test_a_password_for_everybody_is_warned_of(void **state)
+{
+	static const char secret[] = "postgresql://u:secret@127.0.0.1/q";
+	static const char none[] = "postgresql://u@127.0.0.1/q";
+
+	(void)state;
+	assert_int_equal(warnings(0644, secret), 1);
+	assert_int_equal(warnings(0640, secret), 0);
+	assert_int_equal(warnings(0644, none), 0);
+	assert_int_equal(warnings(0644, ""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_ones),
 		cmocka_unit_test(test_bad_ones),
+		cmocka_unit_test(test_a_password_for_everybody_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
