@@ -133,21 +133,11 @@ static int apply_outcome(struct op *op, struct turn *t)
 		       : verdict_apply(t, e, &op->outcome);
 }
 
-static const struct outcome *try_later(enum resolve_result result)
-{
-	static const struct outcome later = {
-		.kind = OUTCOME_DEFERRED,
-		.status = { 4, 4, 3 },
-		.text = SLICE("the report's recipient cannot be looked up now"),
-	};
-	static const struct outcome remote = {
-		.kind = OUTCOME_DEFERRED,
-		.status = { 4, 4, 4 },
-		.text = SLICE("delivery to other servers is not there yet"),
-	};
-
-	return result == RESOLVE_NOT_LOCAL ? &remote : &later;
-}
+static const struct outcome later = {
+	.kind = OUTCOME_DEFERRED,
+	.status = { 4, 4, 3 },
+	.text = SLICE("the report's recipient cannot be looked up now"),
+};
 
 static int apply_resolved(struct op *op, struct turn *t)
 {
@@ -162,10 +152,10 @@ static int apply_resolved(struct op *op, struct turn *t)
 			return verdict_drop(t, e);
 		return verdict_resolve(t, e, op->resolved.targets);
 	case RESOLVE_NO_USER:
+	case RESOLVE_NOT_LOCAL: /* an address literal */
 		return verdict_drop(t, e);
 	case RESOLVE_TRY_LATER:
-	case RESOLVE_NOT_LOCAL:
-		return verdict_apply(t, e, try_later(op->resolved.result));
+		return verdict_apply(t, e, &later);
 	}
 	return 0;
 }

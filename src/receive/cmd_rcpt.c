@@ -66,15 +66,6 @@ static const struct reply *no_user(const struct session *s)
 				   : &REPLY_NO_SUCH_USER;
 }
 
-static const struct reply *not_local(const struct session *s)
-{
-	/* An address of ours that leads elsewhere is no relaying. */
-	if (session_may_relay(s) ||
-	    domains_is_local(s->server->domains, s->tx->asked.domain))
-		return &REPLY_NO_OUTBOUND_YET;
-	return &REPLY_RELAY_DENIED;
-}
-
 /* Returns NULL if the recipient was taken, or the refusal. */
 static const struct reply *verdict(struct session *s,
 				   const struct resolve_answer *answer)
@@ -87,7 +78,7 @@ static const struct reply *verdict(struct session *s,
 	case RESOLVE_TRY_LATER:
 		return &REPLY_LOOKUP_FAILED;
 	case RESOLVE_NOT_LOCAL:
-		return not_local(s);
+		return &REPLY_RELAY_DENIED;
 	}
 	return &REPLY_INTERNAL;
 }

@@ -236,7 +236,7 @@ static void on_answer(const struct resolve_answer *answer, void *arg)
 		e->is_try_later = true;
 		break;
 	case RESOLVE_NOT_LOCAL:
-		problem = S("mail to other servers is not possible yet");
+		problem = S("mail is sent to no address literal");
 		break;
 	}
 	if (problem.n > 0)

@@ -19,7 +19,6 @@ struct resolver {
 	const struct conf *conf;
 	const struct domains *domains;
 	struct user_cache *cache;
-	bool has_outside;               /* mail can be sent there */
 	struct resolution_list ready;   /* run when the loop comes by */
 	struct resolution_list waiting; /* for Dovecot, or `hook` */
 };

@@ -132,11 +132,6 @@ void resolver_free(struct resolver **resolver)
 	mem_free(resolver);
 }
 
-void resolver_open_outside(struct resolver *resolver)
-{
-	resolver->has_outside = true;
-}
-
 bool resolver_is_ours(const struct resolver *resolver, struct slice domain)
 {
 	return domains_is_local(resolver->domains, domain) ||

@@ -63,8 +63,6 @@ void resolver_free(struct resolver **resolver);
 void resolver_use(struct resolver *resolver, const struct conf *conf,
 		  const struct domains *domains);
 
-/* Mail can be sent outside: until then what leads there is NOT_LOCAL. */
-void resolver_open_outside(struct resolver *resolver);
 /* Whether domain (canonical) is a local one, or names this machine. */
 bool resolver_is_ours(const struct resolver *resolver, struct slice domain);
 

@@ -128,14 +128,9 @@ void resolve_add_remote(struct resolution *r, const struct address *address,
 			domains_is_local(r->resolver->domains, r->asked.domain),
 	};
 
-	if (!r->resolver->has_outside)
-		resolve_finish(r, RESOLVE_NOT_LOCAL,
-			       RESOLVE_JOIN(r, to,
-					    S(" is outside, and mail cannot "
-					      "be sent there yet")));
-	else if (!resolve_add_target(r, target))
-		;
-	else if (via.n > 0)
+	if (!resolve_add_target(r, target))
+		return;
+	if (via.n > 0)
 		RESOLVE_STEP(r, S("sent to "), to, S(" via "), via);
 	else
 		RESOLVE_STEP(r, S("sent to "), to,

@@ -99,8 +99,8 @@ def test_cycles_and_depth(culver, address):
 @pytest.mark.parametrize("address", ["remote@example.com",
                                      "both@example.com"])
 def test_remote_target(culver, address):
-    """There is no outbound delivery: refused, and not half delivered."""
-    assert 500 <= rcpt(culver, address).code < 600
+    """For anyone; test_forward.py has what happens then."""
+    assert rcpt(culver, address).code == 250
 
 
 def test_resolve_prints_each_step(culver):
@@ -122,7 +122,7 @@ def test_a_change_is_noticed(culver, dovecot, tag):
 
 @pytest.mark.parametrize("line, words", [
     ("prog: |", "aliases:2"),
-    ("away: via smtp.elsewhere.test", "aliases:2"),
+    ("away: x@elsewhere.test via 192.0.2.1", "aliases:2"),
     ("nothing:", "aliases:2"),
     ("no colon", "aliases:2"),
     ("bad: a@@b", "aliases:2"),

@@ -596,7 +596,6 @@ static const struct {
 	enum resolve_result result;
 } later[] = {
 	{ "a look-up that failed is made again", RESOLVE_TRY_LATER },
-	{ "a foreign sender's report waits", RESOLVE_NOT_LOCAL },
 };
 
 static void test_reports_that_wait(void **state)
