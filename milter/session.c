@@ -4,7 +4,10 @@
 
 #include <assert.h>
 
-enum { SCRATCH_OCTETS = 8 << 20 };
+enum {
+	SCRATCH_OCTETS = 8 << 20,
+	UNSENT_OCTETS = 4 * MILTER_CONN_LOW, /* then the socket has its turn */
+};
 
 /* --- the loop ---------------------------------------------------------------- */
 
@@ -13,8 +16,20 @@ static bool is_waiting(const struct milter_session *s)
 	return s->is_owed || s->is_full || s->state == MILTER_IS_CONNECTING;
 }
 
+/* However little a filter reads and answers, a client that says MAIL and RSET
+ * all day does not fill the memory. */
+static bool has_room(struct milter_session *s)
+{
+	if (s->conn != NULL && milter_conn_unsent(s->conn) > UNSENT_OCTETS)
+		milter_conn_flush(s->conn);
+	return s->conn == NULL || milter_conn_unsent(s->conn) <= UNSENT_OCTETS;
+}
+
 static void step(struct milter_session *s)
 {
+	s->is_full = !has_room(s);
+	if (s->is_full)
+		return;
 	switch (s->state) {
 	case MILTER_IS_DOWN:
 		milter_session_connect(s);

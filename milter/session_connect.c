@@ -151,6 +151,7 @@ static void on_end(bool is_quiet, struct slice problem, void *arg)
 	} else if (is_quiet && !s->is_owed && s->state != MILTER_IN_MESSAGE) {
 		milter_session_disconnect(s);
 		s->state = MILTER_IS_DOWN;
+		milter_session_go_on(s); /* what waited for room */
 	} else {
 		if (milter_conn_is_late(s->conn))
 			milter_filter_is_late(s->filter, s->at);

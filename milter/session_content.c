@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { UNSENT_OCTETS = 4 * MILTER_CONN_LOW }; /* then the socket has its turn */
-
 /* Folds as LF and their blank, whatever the filter; CRLF is misread. */
 static struct slice wire_value(struct milter_session *s, struct slice value)
 {
@@ -98,7 +96,6 @@ static void say_body(struct milter_session *s)
 	milter_write_body_head(milter_conn_writer(s->conn), (size_t)n);
 	milter_conn_body(s->conn, (struct slice){ octets, (size_t)n });
 	milter_session_expect(s, MILTER_BODY, MILTER_NR_BODY);
-	s->is_full = !s->is_owed && milter_conn_unsent(s->conn) > UNSENT_OCTETS;
 }
 
 static void say_end(struct milter_session *s)

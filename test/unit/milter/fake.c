@@ -39,7 +39,7 @@ static const char *answer_to(struct fake *f, char command)
 
 /* --- says ---------------------------------------------------------------------- */
 
-static void hang_up(struct fake *f)
+void fake_hang_up(struct fake *f)
 {
 	if (f->readable != NULL)
 		event_free(f->readable);
@@ -105,7 +105,7 @@ static void put_body(struct fake *f, size_t n)
 static void say_packet(struct fake *f, const char *p)
 {
 	if (p[0] == '!')
-		hang_up(f);
+		fake_hang_up(f);
 	else if (p[0] == '#')
 		put_body(f, (size_t)strtoul(p + 1, NULL, 10));
 	else if (p[0] == '\0')
@@ -263,7 +263,7 @@ static void on_readable(int fd, short what, void *arg)
 	(void)what;
 	if (got <= 0) {
 		note_line(f, '.', NULL, 0);
-		hang_up(f);
+		fake_hang_up(f);
 		return;
 	}
 	f->reads++;
@@ -302,7 +302,7 @@ static void on_connect(int fd, short what, void *arg)
 		return;
 	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	hang_up(f);
+	fake_hang_up(f);
 	f->fd = pair[1];
 	f->readable = event_new(f->w->base, f->fd, EV_READ | EV_PERSIST,
 				on_readable, f);
@@ -351,7 +351,7 @@ void fake_init(struct fake *f, struct world *w)
 
 void fake_end(struct fake *f)
 {
-	hang_up(f);
+	fake_hang_up(f);
 	evbuffer_free(f->out);
 	event_free(f->connect);
 }

@@ -79,6 +79,7 @@ void open_chain(struct world *w);
 /* fake.c's, for the world. */
 void fake_init(struct fake *f, struct world *w);
 void fake_end(struct fake *f);
+void fake_hang_up(struct fake *f);
 extern const struct milter_connector fake_connector;
 
 /* What the filter says to its next such command: packets between "|". "c",

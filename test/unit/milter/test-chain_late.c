@@ -139,6 +139,83 @@ static void test_slow_now_and_then(void **state)
 	assert_int_equal(milter_set_stats(w->set, 0).state, MILTER_WORKS);
 }
 
+static const struct milter_verdict *say_mail(struct world *w)
+{
+	return milter_chain_mail(w->chain, S("<a@b>"), NULL, 0, false);
+}
+
+static const struct milter_verdict *say_hello(struct world *w)
+{
+	return milter_chain_hello(w->chain, S("me.test"));
+}
+
+/* A client says that until it has to wait. */
+static void fill(struct world *w,
+		 const struct milter_verdict *(*say)(struct world *w))
+{
+	struct fake *f = &w->fakes[0];
+	const struct milter_verdict *v;
+	unsigned count = 0;
+
+	f->steps = MILTER_NR_CONN | MILTER_NR_HELO | MILTER_NR_MAIL;
+	w->configs[0].command_ms = 1000;
+	open_chain(w);
+	assert_string_equal(mail_from(w, "<a@b>"), "go on");
+	(void)event_del(f->readable);
+	do {
+		v = say(w);
+		(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+	} while (v != NULL && ++count < 100000);
+	assert_null(v);
+	assert_true(count > 1000);
+}
+
+/* One that answers nothing and reads nothing holds the client up. */
+static void test_never_reads(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+
+	fill(w, say_mail);
+	(void)event_add(f->readable, NULL);
+	assert_string_equal(verdict(w, NULL), "go on");
+	assert_string_equal(mail_from(w, "<a@b>"), "go on");
+	assert_int_equal(f->wanted, 1);
+}
+
+static void test_never_reads_on(void **state)
+{
+	struct world *w = *state;
+
+	fill(w, say_mail);
+	assert_string_equal(verdict(w, NULL), TEMPFAIL);
+	assert_true(has_event(w, "it has taken nothing for too long"));
+}
+
+/* A message that was under way is lost with it. */
+static void test_gone_when_full(void **state)
+{
+	struct world *w = *state;
+
+	fill(w, say_mail);
+	fake_hang_up(&w->fakes[0]);
+	assert_string_equal(verdict(w, NULL), TEMPFAIL);
+	assert_string_equal(mail_from(w, "<a@b>"), "go on");
+}
+
+/* Without one it is asked again. */
+static void test_restarted_when_full(void **state)
+{
+	struct world *w = *state;
+	struct fake *f = &w->fakes[0];
+
+	fill(w, say_hello);
+	fake_hang_up(f);
+	assert_string_equal(verdict(w, NULL), "go on");
+	assert_string_equal(mail_from(w, "<a@b>"), "go on");
+	assert_int_equal(f->wanted, 2);
+}
+
 /* What is known of a client when a chain comes in the middle of its session. */
 static void test_resume(void **state)
 {
@@ -179,6 +256,10 @@ int main(void)
 		TEST(test_hanging_no_more),
 		TEST(test_one_looks),
 		TEST(test_slow_now_and_then),
+		TEST(test_never_reads),
+		TEST(test_never_reads_on),
+		TEST(test_gone_when_full),
+		TEST(test_restarted_when_full),
 		TEST(test_resume),
 		TEST(test_refused_when_resumed),
 	};
