@@ -49,10 +49,11 @@ static struct slice folded(struct slice in, char from, char to, int distance,
 {
 	char *out = arena_alloc(arena, in.n + 1);
 
-	for (size_t i = 0; i < in.n; i++)
-		out[i] = in.p[i] >= from && in.p[i] <= to
-				 ? (char)(in.p[i] + distance)
-				 : in.p[i];
+	for (size_t i = 0; i < in.n; i++) {
+		out[i] = in.p[i];
+		if (in.p[i] >= from && in.p[i] <= to)
+			out[i] = (char)(in.p[i] + distance);
+	}
 	return (struct slice){ out, in.n };
 }
 
@@ -207,28 +208,22 @@ static struct slice write_srs0(const struct srs_keys *keys,
 		    S("="), what);
 }
 
-bool srs_forward(const struct srs_keys *keys, const struct address *sender,
-		 struct slice domain, int64_t now, struct arena *arena,
-		 struct address *ret_address)
+struct slice srs_forward(const struct srs_keys *keys,
+			 const struct address *sender, int64_t now,
+			 struct arena *arena)
 {
-	struct address to = { .domain = domain, .is_utf8 = sender->is_utf8 };
 	struct slice rest = sender->local;
 	struct srs1 again;
 
 	if (read_srs1(sender->local, &again))
-		to.local = write_srs1(keys, again.domain, again.rest, arena);
-	else if (take_tag(S("SRS0"), &rest))
+		return write_srs1(keys, again.domain, again.rest, arena);
+	if (take_tag(S("SRS0"), &rest))
 		/* With the separator that was cut off. */
-		to.local = write_srs1(
+		return write_srs1(
 			keys, sender->domain,
 			slice_tail(sender->local, sender->local.n - rest.n - 1),
 			arena);
-	else
-		to.local = write_srs0(keys, sender, now, arena);
-	if (address_format(&to, arena).n > SRS_PATH_OCTETS)
-		return false;
-	*ret_address = to;
-	return true;
+	return write_srs0(keys, sender, now, arena);
 }
 
 /* --- and back ---------------------------------------------------------------- */

@@ -43,13 +43,13 @@ bool srs_keyring_set(struct srs_keyring *k, struct slice current,
 		     struct slice previous);
 
 /*
- * What sender, which is not null and has a domain, becomes in domain (one of
- * ours, canonical). now: wall-clock seconds. The result lives in arena.
- * Returns false when it would be too long for a path: then the sender stays.
+ * The local part that sender gets in a domain of ours, in arena. sender is not
+ * null, and has a domain that is no literal. now: wall-clock seconds. It may be
+ * too long for a path (SRS_PATH_OCTETS): then the sender should stay.
  */
-bool srs_forward(const struct srs_keys *keys, const struct address *sender,
-		 struct slice domain, int64_t now, struct arena *arena,
-		 struct address *ret_address);
+struct slice srs_forward(const struct srs_keys *keys,
+			 const struct address *sender, int64_t now,
+			 struct arena *arena);
 
 enum srs_result {
 	SRS_OK,

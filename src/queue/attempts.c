@@ -97,14 +97,15 @@ static struct slice sender_of(const struct attempts *a,
 	struct slice path = e->message.reverse_path;
 	struct slice to = e->recipient.original;
 	struct slice domain = slice_tail(to, slice_find_last(to, '@') + 1);
-	struct address sender, ours;
+	struct address sender, ours = { .domain = domain };
 
 	if (!is_rewritten(e) || domain.n == 0 ||
 	    address_parse(path, arena, &sender) != 0 || sender.domain.n == 0 ||
-	    !srs_forward(a->keys, &sender, domain, e->message.arrived, arena,
-			 &ours))
+	    address_is_literal(&sender))
 		return path;
-	return address_format(&ours, arena);
+	ours.local = srs_forward(a->keys, &sender, e->message.arrived, arena);
+	to = address_format(&ours, arena);
+	return to.n <= SRS_PATH_OCTETS ? to : path;
 }
 
 static void send_attempt(struct attempts *a, struct link *to, uint64_t id,

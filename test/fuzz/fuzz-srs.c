@@ -25,17 +25,17 @@ static void check_back(struct slice local, struct arena *a)
 
 static void check_there(const struct address *sender, struct arena *a)
 {
-	struct address to, back;
+	struct address to = { .domain = S("ours.example") }, back;
 
 	if (address_is_null(sender) || sender->domain.n == 0 ||
-	    !srs_forward(&keys, sender, S("ours.example"), NOW, a, &to))
+	    sender->local.n == 0 || address_is_literal(sender))
 		return;
-	assert(slice_equal(to.domain, S("ours.example")));
+	to.local = srs_forward(&keys, sender, NOW, a);
 	assert(srs_reverse(&keys, to.local, NOW, a, &back) == SRS_OK);
 	if (!slice_starts_nocase(sender->local, S("SRS")))
 		assert(address_equal(&back, sender));
-	if (srs_forward(&keys, &to, S("ours.example"), NOW, a, &back))
-		assert(srs_reverse(&keys, back.local, NOW, a, &to) == SRS_OK);
+	to.local = srs_forward(&keys, &to, NOW, a);
+	assert(srs_reverse(&keys, to.local, NOW, a, &back) == SRS_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

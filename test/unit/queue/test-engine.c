@@ -517,6 +517,9 @@ static struct sent *forward(struct fixture *f, const char *sender,
 	return must_find(f, MESSAGE_ATTEMPT, 0);
 }
 
+#define X20  "xxxxxxxxxxxxxxxxxxxx"
+#define LONG X20 X20 X20 X20 X20 X20 X20 X20 X20 X20 X20
+
 static void test_senders_of_what_is_forwarded(void **state)
 {
 	struct fixture *f = *state;
@@ -529,6 +532,9 @@ static void test_senders_of_what_is_forwarded(void **state)
 	assert_string_equal(forward(f, "carl@far.example", false)->from,
 			    "carl@far.example");
 	assert_string_equal(forward(f, "", true)->from, "");
+	/* Too long for a path. */
+	assert_string_equal(forward(f, LONG "@far.example", true)->from,
+			    LONG "@far.example");
 	s = forward(f, "carl@far.example", true);
 	assert_int_equal(address_parse(slice_of(s->from), a, &to), 0);
 	assert_true(slice_equal(to.domain, S("example.com")));
