@@ -57,6 +57,8 @@ struct destination {
 	unsigned waiting_count;
 	bool is_slow;
 	unsigned turned_away; /* who will come again */
+	unsigned served;      /* answered by a host since the last tick */
+	unsigned rate;        /* the same a second, of late; in 1/1000 */
 
 	TAILQ_HEAD(, visit) visits;
 	unsigned visit_count;
@@ -125,7 +127,7 @@ unsigned line_messages(const struct destination *d, unsigned max);
 void line_end_all(struct destination *d, const struct outcome *outcome);
 /* Sees whether it is slow, and turns away who is too much then. */
 void line_shorten(struct destination *d, uint64_t now_ms);
-/* About once a second: who was turned away comes again. */
+/* Once a second: how fast it is, and who comes again. */
 void line_tick(struct destination *d);
 void delivery_end(struct remote_delivery *delivery,
 		  const struct remote_end *end);

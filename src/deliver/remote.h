@@ -30,11 +30,12 @@ enum {
 	REMOTE_DESTINATIONS_MAX = 2000, /* that are remembered */
 	REMOTE_ROUTE_MS = 180000,       /* until a route is asked for again */
 	REMOTE_REFUSAL_MS = 5000,       /* the same, if there was none */
-	REMOTE_SLOW_MS = 1000,    /* a wait after which a destination is slow */
-	REMOTE_SLOW_LINE = 4,     /* who may wait for one at least */
-	REMOTE_AGAIN_S = 5,       /* until who was turned away comes again, */
-	REMOTE_AGAIN_RATE = 20,   /* so many a second, */
-	REMOTE_AGAIN_MAX_S = 300, /* or all of them after this */
+	REMOTE_SLOW_MS = 1000, /* a wait after which a destination is slow */
+	REMOTE_SLOW_LINE = 4,  /* who may wait for one at least, */
+	REMOTE_SLOW_LINE_MAX = 100, /* and at most */
+	REMOTE_AGAIN_S = 5,         /* until who was turned away comes again, */
+	REMOTE_AGAIN_RATE = 20,     /* so many a second at least, */
+	REMOTE_AGAIN_MAX_S = 300,   /* or all of them after this */
 };
 
 /* Copied. */

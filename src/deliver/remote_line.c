@@ -110,10 +110,30 @@ static unsigned most(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
-/* Who comes again is spread in time: it may be a whole queue. */
+/* A second. */
+static unsigned rate(const struct destination *d)
+{
+	return most(d->rate / 1000, d->served);
+}
+
+/* So many come again each second: it may be a whole queue. More than it was
+ * seen to serve, as it may do better when it has more to do. */
+static unsigned again_rate(const struct destination *d)
+{
+	return most(REMOTE_AGAIN_RATE, 2 * rate(d));
+}
+
+/* Work for two seconds, as who comes again does so on the second. */
+static unsigned slow_line(const struct destination *d)
+{
+	unsigned line = most(most(REMOTE_SLOW_LINE, d->allowed), 2 * rate(d));
+
+	return line < REMOTE_SLOW_LINE_MAX ? line : REMOTE_SLOW_LINE_MAX;
+}
+
 static unsigned next_again_s(struct destination *d)
 {
-	unsigned s = REMOTE_AGAIN_S + d->turned_away++ / REMOTE_AGAIN_RATE;
+	unsigned s = REMOTE_AGAIN_S + d->turned_away++ / again_rate(d);
 
 	return s < REMOTE_AGAIN_MAX_S ? s : REMOTE_AGAIN_MAX_S;
 }
@@ -125,8 +145,7 @@ void line_shorten(struct destination *d, uint64_t now_ms)
 
 	d->is_slow = first != NULL &&
 		     (d->is_slow || now_ms - first->since_ms >= REMOTE_SLOW_MS);
-	while (d->is_slow &&
-	       d->waiting_count > most(REMOTE_SLOW_LINE, d->allowed)) {
+	while (d->is_slow && d->waiting_count > slow_line(d)) {
 		struct remote_delivery *last =
 			TAILQ_LAST(&d->waiting, remote_line);
 
@@ -138,7 +157,12 @@ void line_shorten(struct destination *d, uint64_t now_ms)
 
 void line_tick(struct destination *d)
 {
-	d->turned_away = d->turned_away > REMOTE_AGAIN_RATE
-				 ? d->turned_away - REMOTE_AGAIN_RATE
-				 : 0;
+	unsigned back = again_rate(d);
+
+	d->turned_away = d->turned_away > back ? d->turned_away - back : 0;
+	if (d->served * 1000 > d->rate)
+		d->rate = (d->rate + d->served * 1000) / 2;
+	else if (d->waiting_count > 0) /* else it had nothing to do */
+		d->rate = (d->rate * 3 + d->served * 1000) / 4;
+	d->served = 0;
 }

@@ -63,6 +63,7 @@ static void end_one(struct visit *v, struct remote_delivery *delivery,
 		.tls = remote_session_tls(v->session),
 	};
 
+	v->destination->served++;
 	end.outcome.server = slice_head(hop->host, WIRE_NAME_OCTETS);
 	end.outcome.is_dsn_taken_over = result->is_dsn_taken_over;
 	delivery_end(delivery, &end);
