@@ -146,6 +146,17 @@ def test_a_refusal_there_is_reported(culver, far, sender_host, tag):
     assert fields["Status"] == "5.1.1"
 
 
+def test_a_login_hears_who_refused(culver, dovecot, far, tag):
+    far.on_rcpt = lambda address: "550 5.1.1 no"
+    with culver.submission("alice@example.com") as client:
+        client.mail("alice@example.com")
+        client.rcpt("bob@far.example")
+        assert client.data(message(tag)).code == 250
+    report = delivered(dovecot, "alice@example.com", tag, 20)[0]
+    assert b"Remote-MTA: dns; mx.far.example" in report
+    assert b"Diagnostic-Code: smtp; 550 5.1.1 no" in report
+
+
 def test_nobody_is_told_of_a_lost_report(culver, far, tag):
     far.on_rcpt = lambda address: "550 5.1.1 no"
     assert send(culver, "out@example.com", message(tag), sender="").code == 250
