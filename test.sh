@@ -28,6 +28,7 @@ prepare() {
 	need_packages $run_packages $test_packages || exit 1
 	need_filters || exit 1
 	fetch_chasquid "$build/chasquid"
+	fetch_postfix "$build/postfix"
 	# The three users of a server that root starts.
 	if [ "$(id -u)" = 0 ]; then
 		for user in culver culverq culverhook; do

@@ -90,16 +90,33 @@ need_filters() {
 	[ -z "$missing" ] || echo "not to be had here:" $missing
 }
 
-# fetch_chasquid DIRECTORY: lays its package's files there, for its hook
-# script; it is not installed, being a mail server.
-fetch_chasquid() {
-	local place=$1
-	[ -e "$place/etc/chasquid/hooks/post-data" ] && return 0
+# fetch_package NAME DIRECTORY FILE: lays the package's files there, if FILE is
+# not; for mail servers, which are not to be installed: one takes the place of
+# another.
+fetch_package() {
+	local name=$1 place=$2
+	[ -e "$place/$3" ] && return 0
 	rm -rf "$place"
 	mkdir -p "$place" || return 1
-	(cd "$place" && apt-get -q -q download chasquid 2>/dev/null &&
-		dpkg-deb -x chasquid_*.deb . && rm -f chasquid_*.deb) ||
-		echo "chasquid's package cannot be had here"
+	(cd "$place" && apt-get -q -q download "$name" 2>/dev/null &&
+		dpkg-deb -x "$name"_*.deb . && rm -f "$name"_*.deb) ||
+		echo "the package $name cannot be had here"
+}
+
+# fetch_chasquid DIRECTORY: for its hook script.
+fetch_chasquid() {
+	fetch_package chasquid "$1" etc/chasquid/hooks/post-data
+}
+
+# fetch_postfix DIRECTORY: to exchange mail with; only root can start it. The
+# libraries it needs are installed.
+fetch_postfix() {
+	local libraries
+	[ "$(id -u)" = 0 ] || return 0
+	fetch_package postfix "$1" usr/lib/postfix/sbin/master
+	libraries=$(apt-cache depends postfix 2>/dev/null |
+		sed -n 's/^  Depends: \(lib.*\)/\1/p')
+	[ -z "$libraries" ] || need_packages $libraries
 }
 
 # need_packages PACKAGE...: installs them if something is missing.
