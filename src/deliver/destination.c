@@ -112,7 +112,7 @@ void destination_ask_route(struct destination *d)
 	while (d->has_via && rest.n > 0 && count < VIA_HOSTS_MAX)
 		(void)slice_cut(rest, '/', &hosts[count++], &rest);
 	d->is_asked = true;
-	remote_lookup_ask(d->remote->lookup, d->has_via ? hosts[0] : d->name,
+	remote_lookup_ask(d->remote->lookup, count > 0 ? hosts[0] : d->name,
 			  (struct slices){ hosts, count }, d);
 }
 

@@ -57,21 +57,25 @@ static bool is_same_message(const struct remote_request *a,
 	       slice_equal(a->reverse_path, b->reverse_path);
 }
 
+static void join(struct remote_delivery *delivery, struct remote_line *group)
+{
+	line_leave(delivery);
+	delivery->is_begun = true;
+	TAILQ_INSERT_TAIL(group, delivery, entry);
+}
+
 size_t line_take_group(struct destination *d, struct remote_line *group)
 {
 	struct remote_delivery *first = TAILQ_FIRST(&d->waiting);
 	struct remote_delivery *each = first, *next;
 	size_t count = 0;
 
-	while (each != NULL && count < REMOTE_GROUP_MAX) {
+	for (; each != NULL && count < REMOTE_GROUP_MAX; each = next) {
 		next = TAILQ_NEXT(each, entry);
-		if (is_same_message(&first->request, &each->request)) {
-			line_leave(each);
-			each->is_begun = true;
-			TAILQ_INSERT_TAIL(group, each, entry);
-			count++;
-		}
-		each = next;
+		if (!is_same_message(&first->request, &each->request))
+			continue;
+		join(each, group);
+		count++;
 	}
 	return count;
 }

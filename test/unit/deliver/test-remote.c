@@ -381,6 +381,35 @@ static void test_a_slow_destination_is_in_nobodys_way(void **state)
 	assert_int_equal(w->conn_count, 2);
 }
 
+/* It does its best, but there is too much: nobody is kept away for longer than
+ * it takes to have room. */
+static void test_who_comes_again_does_so_at_its_pace(void **state)
+{
+	struct world *w = *state;
+	unsigned turned_away = 0;
+
+	w->config.connections_per_destination = 1;
+	world_configure(w);
+	for (uint64_t i = 0; i < 350; i++)
+		(void)world_send(w, i, "user@one.example", "");
+	world_turn(w);
+	world_route(w, "one=192.0.2.1");
+	conn_ready(w, 0);
+	for (unsigned i = 0; i < 100; i++)
+		conn_done(w, 0, OUTCOME_DELIVERED, 250);
+	(void)usleep((REMOTE_SLOW_MS + 50) * 1000);
+	world_turn(w);
+	for (unsigned i = 0; i < 350; i++) {
+		if (w->sent[i].ends == 0 ||
+		    w->sent[i].kind != OUTCOME_CANCELLED)
+			continue;
+		assert_in_range(w->sent[i].again_s, REMOTE_AGAIN_S,
+				REMOTE_AGAIN_S + 2);
+		turned_away++;
+	}
+	assert_int_equal(turned_away, 350 - 100 - 1 - REMOTE_SLOW_LINE_MAX);
+}
+
 static void test_an_idle_session_makes_room(void **state)
 {
 	struct world *w = *state;
@@ -498,6 +527,7 @@ int main(void)
 		TEST(test_via),
 		TEST(test_what_waits_can_be_taken_back),
 		TEST(test_a_slow_destination_is_in_nobodys_way),
+		TEST(test_who_comes_again_does_so_at_its_pace),
 		TEST(test_an_idle_session_makes_room),
 		TEST(test_a_busy_one_makes_room_after_its_turn),
 		TEST(test_without_lookup),
