@@ -5,7 +5,9 @@
  * they wait counts against their time.
  *
  * A run is over when its main process is, whoever still holds its pipes; then,
- * and at the end of its time, its whole process group is killed.
+ * and at the end of its time, its whole process group is killed. A process that
+ * has begun a session of its own is left alone: programs start daemons that
+ * others use as well, gpg-agent for one.
  */
 #ifndef HOOK_PROGRAM_H
 #define HOOK_PROGRAM_H
