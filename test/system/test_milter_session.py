@@ -322,7 +322,8 @@ def test_a_new_configuration(dovecot, peer):
     """Messages keep the filters they began with, sessions do not."""
     with RawFilter({"M": say("550 5.7.1 second")}, steps=NR_ALL & ~0x4000) \
             as second, \
-            Culver(dovecot, milters={"a": {"socket": peer.where}}) as culver:
+            Culver(dovecot, milters={"a": {"socket": peer.where}},
+                   workers="1") as culver:
         with culver.smtp() as old:
             old.ehlo()
             old.mail()

@@ -206,14 +206,14 @@ def test_configured_macros(dovecot, peers):
 
 
 def change_filters(world, milters, peer):
-    """Returns when new sessions have them."""
+    """Returns when sessions of the one worker have them."""
     world.culver.set_milters(milters)
     world.culver.reload()
 
     def is_new():
         with world.smtp() as client: # refused while it changes
             client.ehlo()
-            client.command("MAIL FROM:<a@client.test>", 250, 451)
+            client.command("MAIL FROM:<a@client.test>", 250, 451, 550)
         return any("M" in s.letters for s in peer.sessions)
     peer.wait(is_new, what="mail at the new filter")
 
@@ -222,7 +222,8 @@ def test_reload(dovecot, peers):
     """34: a message stays with its filters; the session's next goes to the
     new, which are told of the client again."""
     first, second = peers
-    with Filtered(dovecot, {"a": {"socket": first.where}}) as world:
+    with Filtered(dovecot, {"a": {"socket": first.where}},
+                  workers="1") as world:
         first.reset()
         old = world.smtp()
         old.ehlo()
@@ -246,7 +247,8 @@ def test_reload(dovecot, peers):
 def test_reload_does_not_pardon(dovecot, peers):
     """34: who was refused at HELO stays so, others meet the new filter."""
     first, second = peers
-    with Filtered(dovecot, {"a": {"socket": first.where}}) as world:
+    with Filtered(dovecot, {"a": {"socket": first.where}},
+                  workers="1") as world:
         first.reset()
         free = world.smtp()
         free.ehlo()
