@@ -85,7 +85,9 @@ struct remote {
 	struct destination_list buckets[REMOTE_BUCKETS];
 	unsigned destination_count;
 	unsigned visit_count;
-	/* Destinations that had work and no place in the last turn. */
+	unsigned leaving_count; /* of these */
+	/* Destinations that had work and no place in the last turn, and for
+	 * which no visit is leaving. */
 	unsigned starving;
 };
 

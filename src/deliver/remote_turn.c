@@ -105,9 +105,12 @@ static unsigned count_starving(const struct remote *remote, uint64_t now_ms)
 	const struct destination *d;
 	unsigned count = 0;
 
+	if (!is_full(remote))
+		return 0;
 	TAILQ_FOREACH(d, &remote->busy, entry)
 		count += d->visit_count == 0 && wants_visit(d, now_ms);
-	return count;
+	return count > remote->leaving_count ? count - remote->leaving_count
+					     : 0;
 }
 
 void remote_turn(struct remote *remote)
@@ -119,7 +122,7 @@ void remote_turn(struct remote *remote)
 		serve(d, now_ms);
 	while (open_round(remote, now_ms))
 		;
-	remote->starving = is_full(remote) ? count_starving(remote, now_ms) : 0;
+	remote->starving = count_starving(remote, now_ms);
 	make_room(remote, remote->starving);
 	TAILQ_FOREACH_SAFE(d, &remote->busy, entry, next)
 		destination_sort(d);

@@ -222,6 +222,7 @@ void visit_free(struct visit **visit)
 	TAILQ_REMOVE(&v->destination->visits, v, entry);
 	v->destination->visit_count--;
 	v->destination->remote->visit_count--;
+	v->destination->remote->leaving_count -= v->is_leaving;
 	remote_session_free(&v->session);
 	line_free(&v->group);
 	mem_free(&v->recipients);
@@ -232,6 +233,7 @@ void visit_quit(struct visit *v)
 {
 	v->is_ready = false;
 	v->is_leaving = true;
+	v->destination->remote->leaving_count++;
 	remote_session_quit(v->session);
 }
 

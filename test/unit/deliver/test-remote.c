@@ -430,6 +430,27 @@ static void test_an_idle_session_makes_room(void **state)
 	assert_string_equal(w->conns[1]->host, "two");
 }
 
+static void test_no_more_leave_than_have_to(void **state)
+{
+	struct world *w = *state;
+
+	w->config.connections = 2;
+	world_configure(w);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)send_to(w, i,
+			      i == 0 ? "user@one.example" : "user@two.example");
+		world_route(w, i == 0 ? "one=192.0.2.1" : "two=192.0.2.2");
+		conn_ready(w, i);
+		conn_done(w, i, OUTCOME_DELIVERED, 250);
+	}
+	(void)send_to(w, 3, "user@three.example");
+	world_route(w, "three=192.0.2.3");
+	for (uint64_t i = 4; i < 8; i++) /* a turn each */
+		(void)send_to(w, i, "user@three.example");
+	assert_int_equal(w->conns[0]->is_quitting + w->conns[1]->is_quitting,
+			 1);
+}
+
 static void test_a_busy_one_makes_room_after_its_turn(void **state)
 {
 	struct world *w = *state;
@@ -529,6 +550,7 @@ int main(void)
 		TEST(test_a_slow_destination_is_in_nobodys_way),
 		TEST(test_who_comes_again_does_so_at_its_pace),
 		TEST(test_an_idle_session_makes_room),
+		TEST(test_no_more_leave_than_have_to),
 		TEST(test_a_busy_one_makes_room_after_its_turn),
 		TEST(test_without_lookup),
 		TEST(test_the_end),
