@@ -14,11 +14,11 @@ def test_clear_text_after_starttls_is_not_obeyed(culver):
     with culver.smtp() as client:
         client.ehlo()
         client.command("STARTTLS", 220)
-        client.line("MAIL FROM:<evil@client.test>")
-        client.line("RCPT TO:<alice@example.com>")
         client.socket.settimeout(10)
         rest = b""
         try:
+            client.line("MAIL FROM:<evil@client.test>")
+            client.line("RCPT TO:<alice@example.com>")
             while part := client.socket.recv(4096):
                 rest += part
         except ConnectionResetError:
