@@ -48,12 +48,16 @@ static void set_limits(const struct program *p)
 	limit(RLIMIT_CORE, 0, 0);
 }
 
+/* The C library does not let two of them go that it uses itself; whoever
+ * started us may have ignored those too. A zeroed action is SIG_DFL. */
 static void reset_signals(void)
 {
+	const unsigned long action[8] = { 0 };
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, i, action, NULL,
+			      (size_t)(NSIG - 1) / 8);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
