@@ -39,7 +39,6 @@ struct milter_conn {
 	struct milter_reader *reader;
 	unsigned owed; /* replies */
 	unsigned reply_ms;
-	bool is_late; /* that was its end */
 	struct milter_options options;
 	struct arena *symbols;
 	char problem[PROBLEM_OCTETS];
@@ -302,7 +301,6 @@ static void on_timeout(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->is_in_event = true;
-	c->is_late = true;
 	end(c, false, late(c));
 	end_event(c);
 }
@@ -362,11 +360,6 @@ void milter_conn_quit(struct milter_conn **conn, bool with_abort)
 		(void)push(c);
 	}
 	milter_conn_free(conn);
-}
-
-bool milter_conn_is_late(const struct milter_conn *conn)
-{
-	return conn->is_late;
 }
 
 const struct milter_options *milter_conn_options(const struct milter_conn *conn)

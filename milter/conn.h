@@ -54,8 +54,6 @@ void milter_conn_free(struct milter_conn **conn);
  * takes it without waiting, and closes. */
 void milter_conn_quit(struct milter_conn **conn, bool with_abort);
 
-/* In on_end: whether it ends by a time-out. */
-bool milter_conn_is_late(const struct milter_conn *conn);
 /* What was agreed on; valid after on_ready, symbol lists too. */
 const struct milter_options *milter_conn_options(
 	const struct milter_conn *conn);

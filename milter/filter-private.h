@@ -5,9 +5,9 @@
  * twice as long each time after that, up to 60 s. When the time has come one
  * session tries; the others wait for what it finds.
  *
- * The same after two replies in a row that did not come in time: one that takes
- * connections and hangs would cost every message its time-out. It is back when
- * it gets beyond where it hung.
+ * Replies that do not come in time do not count: what a message holds, and what
+ * DNS says of its sender, are a client's to choose, so two of a bad kind would
+ * keep the filter from everyone's mail.
  */
 #ifndef MILTER_FILTER_PRIVATE_H
 #define MILTER_FILTER_PRIVATE_H
@@ -18,7 +18,6 @@
 enum {
 	MILTER_AWAY_FIRST_MS = 1000,
 	MILTER_AWAY_LONGEST_MS = 60000,
-	MILTER_LATE_MAX = 2,
 	MILTER_PROBLEM_OCTETS = 256,
 };
 
@@ -29,8 +28,6 @@ struct milter_filter {
 	uint64_t retry_at_ms; /* while it is away */
 	unsigned away_ms;
 	bool is_tried; /* one tries again, though it is away */
-	unsigned late; /* replies in a row that did not come in time */
-	enum milter_command late_at; /* the last of them */
 };
 
 struct milter_set {
@@ -51,12 +48,6 @@ void milter_filter_not_tried(struct milter_filter *filter);
  * is no more. */
 bool milter_filter_is_back(struct milter_filter *filter,
 			   const struct milter_options *options);
-/* It has replied to that, maybe for good; returns the same. */
-bool milter_filter_has_replied(struct milter_filter *filter,
-			       enum milter_command at, bool is_last_word);
-/* A reply to that did not come in time. */
-void milter_filter_is_late(struct milter_filter *filter,
-			   enum milter_command at);
 /* It could not be connected to. */
 void milter_filter_is_away(struct milter_filter *filter);
 /* It could not be asked, for this reason. */

@@ -42,8 +42,6 @@ static void take_over(struct milter_filter *filter,
 	/* What is tried by one of the old set's is not heard of here. */
 	filter->retry_at_ms = from->is_tried ? 0 : from->retry_at_ms;
 	filter->away_ms = from->away_ms;
-	filter->late = from->late;
-	filter->late_at = from->late_at;
 	memcpy(filter->problem, from->problem, sizeof(filter->problem));
 	filter->stats.problem.p = filter->problem;
 }
@@ -135,11 +133,6 @@ void milter_filter_not_tried(struct milter_filter *filter)
 	filter->retry_at_ms = 0;
 }
 
-static bool is_hanging(const struct milter_filter *filter)
-{
-	return filter->late >= MILTER_LATE_MAX;
-}
-
 static bool is_back(struct milter_filter *filter)
 {
 	bool was_away = filter->stats.state == MILTER_IS_AWAY;
@@ -158,27 +151,7 @@ bool milter_filter_is_back(struct milter_filter *filter,
 	filter->stats.options.has_symbols = 0;
 	memset(filter->stats.options.symbols, 0,
 	       sizeof(filter->stats.options.symbols));
-	return !is_hanging(filter) && is_back(filter);
-}
-
-/* One that hangs at the end of messages may well reply to all before that. */
-bool milter_filter_has_replied(struct milter_filter *filter,
-			       enum milter_command at, bool is_last_word)
-{
-	bool was_hanging = is_hanging(filter);
-
-	if (at != filter->late_at && at != MILTER_BODYEOB && !is_last_word)
-		return false;
-	filter->late = 0;
-	return was_hanging && is_back(filter);
-}
-
-void milter_filter_is_late(struct milter_filter *filter, enum milter_command at)
-{
-	filter->late++;
-	filter->late_at = at;
-	if (is_hanging(filter))
-		milter_filter_is_away(filter);
+	return is_back(filter);
 }
 
 void milter_filter_is_away(struct milter_filter *filter)

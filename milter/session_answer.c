@@ -266,12 +266,7 @@ static void take_verdict(struct milter_session *s,
 	static const struct slice later =
 		SLICE("4.7.1 Service unavailable - try again later");
 
-	bool is_last_word =
-		reply->code != MILTER_CONTINUE && reply->code != MILTER_SKIP;
-
 	s->is_owed = false;
-	if (milter_filter_has_replied(s->filter, s->at, is_last_word))
-		milter_session_tell(s, MILTER_EVENT_RETURNED, S(""), 0);
 	switch (reply->code) {
 	case MILTER_SKIP:
 		s->content.is_skipped |= s->at == MILTER_BODY;

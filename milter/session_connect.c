@@ -153,8 +153,6 @@ static void on_end(bool is_quiet, struct slice problem, void *arg)
 		s->state = MILTER_IS_DOWN;
 		milter_session_go_on(s); /* what waited for room */
 	} else {
-		if (milter_conn_is_late(s->conn))
-			milter_filter_is_late(s->filter, s->at);
 		milter_session_fail(s, problem);
 		milter_session_go_on(s);
 	}
