@@ -269,6 +269,7 @@ static const struct {
 	{ "outbound_address4", check_address4 },
 	{ "outbound_address6", check_address6 },
 	{ "trust_anchor", check_path_or_none },
+	{ "ca_file", check_path_or_none },
 	{ "socket", check_endpoint },
 	{ "on_failure", check_on_failure },
 	{ "listeners", check_listener },

@@ -1,5 +1,6 @@
 /* tree_fingerprint() of tree.h. */
 #include "base/mem.h"
+#include "conf/roots.h"
 #include "conf/tree.h"
 #include "conf/trust_anchor.h"
 
@@ -106,8 +107,8 @@ uint64_t tree_system_fingerprint(const struct conf *conf)
 	const uint64_t parts[] = { hash_file(AT_FDCWD, conf->system_aliases),
 				   hash_file(AT_FDCWD, "/etc/mailname"),
 				   hash_file(AT_FDCWD, "/etc/resolv.conf"),
-				   hash_file(AT_FDCWD,
-					     trust_anchor_path(conf)) };
+				   hash_file(AT_FDCWD, trust_anchor_path(conf)),
+				   hash_file(AT_FDCWD, roots_path(conf)) };
 
 	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
 }

@@ -6,6 +6,7 @@
 #include "conf/certificate.h"
 #include "conf/file.h"
 #include "conf/parse.h"
+#include "conf/roots.h"
 #include "conf/system_aliases.h"
 #include "conf/trust_anchor.h"
 #include "smtp/name.h"
@@ -390,6 +391,7 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 	load_hooks(&l);
 	to->tree.trust_anchor =
 		trust_anchor_read(to->tree.conf, to->arena, errors);
+	to->tree.roots = roots_read(to->tree.conf, to->arena, errors);
 	if (conf_errors_count(errors) > before)
 		return NULL;
 	conf_complete(to->tree.conf);

@@ -31,6 +31,7 @@ struct tree {
 	uint64_t system_print; /* tree_system_fingerprint(), before reading */
 	const char *directory; /* its path from the root */
 	struct slice trust_anchor;             /* trust_anchor.h */
+	struct slice roots;                    /* roots.h */
 	bool has_post_data, has_alias_resolve; /* there, if broken */
 };
 

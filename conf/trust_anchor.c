@@ -1,14 +1,6 @@
 #include "conf/trust_anchor.h"
 
-#include "base/mem.h"
-#include "conf/file.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-
-/* Debian's package dns-root-data. */
-static const char default_path[] = "/usr/share/dns/root.key";
+#include "conf/named_file.h"
 
 static bool has_record(struct slice text)
 {
@@ -24,36 +16,34 @@ static bool has_record(struct slice text)
 	return false;
 }
 
+static struct named_file file_of(const struct conf *conf)
+{
+	return (struct named_file){
+		.setting = conf->trust_anchor,
+		/* Debian's package dns-root-data. */
+		.usual_path = "/usr/share/dns/root.key",
+		.if_missing = "is not there, so DNS answers are not "
+			      "validated and DANE is off; the package "
+			      "dns-root-data has it",
+		.limit_octets = TRUST_ANCHOR_OCTETS,
+	};
+}
+
 const char *trust_anchor_path(const struct conf *conf)
 {
-	return conf->trust_anchor[0] == '\0' ? default_path
-					     : conf->trust_anchor;
+	const struct named_file file = file_of(conf);
+
+	return named_file_path(&file);
 }
 
 struct slice trust_anchor_read(const struct conf *conf, struct arena *arena,
 			       struct conf_errors *errors)
 {
-	bool is_default = conf->trust_anchor[0] == '\0';
-	const char *path = trust_anchor_path(conf);
-	struct slice text, copy;
-	int r = file_read(AT_FDCWD, path, TRUST_ANCHOR_OCTETS, &text, NULL);
+	const struct named_file file = file_of(conf);
+	struct slice text = S("");
 
-	if (r == -ENOENT && is_default) {
-		conf_errors_warn(errors, path, 0, NULL,
-				 "is not there, so DNS answers are not "
-				 "validated and DANE is off; the package "
-				 "dns-root-data has it");
-		return S("");
-	}
-	if (r < 0) {
-		conf_errors_add(errors, path, 0, NULL, "cannot be read: %s",
-				strerror(-r));
-		return S("");
-	}
-	copy = arena_copy(arena, text);
-	mem_free(&text.p);
-	if (!has_record(copy))
-		conf_errors_add(errors, path, 0, NULL,
+	if (named_file_read(&file, arena, errors, &text) && !has_record(text))
+		conf_errors_add(errors, named_file_path(&file), 0, NULL,
 				"has no DS or DNSKEY record");
-	return copy;
+	return text;
 }

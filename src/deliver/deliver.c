@@ -29,6 +29,7 @@ struct deliver {
 	struct jobs *jobs;
 	bool knows_features, has_smtputf8;
 	bool is_unreachable;      /* said so already */
+	char *roots, *next_roots; /* PEM; the latter until on_conf() */
 	struct event *on_drained; /* not NULL while draining */
 };
 
@@ -205,6 +206,7 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.notify = in->notify,
 		.orcpt_type = in->orcpt_type,
 		.orcpt = in->orcpt,
+		.tls_floor = in->tls_floor,
 	};
 
 	/* While we end it is left unanswered: once we are gone it was not
@@ -263,9 +265,42 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 
 /* --- life ------------------------------------------------------------------------ */
 
-static void on_conf(struct role_self *self, void *arg)
+static void on_conf_part(struct role_self *self, struct message *m, void *arg)
 {
 	struct deliver *d = arg;
+
+	(void)self;
+	if (m->type != MESSAGE_CONF_ROOTS)
+		return;
+	mem_free(&d->next_roots);
+	d->next_roots = mem_new(m->conf_roots.text.n + 1);
+	if (m->conf_roots.text.n > 0)
+		memcpy(d->next_roots, m->conf_roots.text.p,
+		       m->conf_roots.text.n);
+}
+
+static struct tls_client *new_tls(const struct deliver *d)
+{
+	return tls_client_new(d->roots != NULL ? slice_of(d->roots) : S(""));
+}
+
+/* Returns whether there are others now. */
+static bool take_roots(struct deliver *d)
+{
+	if (d->next_roots == NULL ||
+	    (d->roots != NULL && strcmp(d->roots, d->next_roots) == 0))
+		return false;
+	mem_free(&d->roots);
+	d->roots = d->next_roots;
+	d->next_roots = NULL;
+	return true;
+}
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	AUTO(tls_client_free) struct tls_client *tls = NULL;
+	struct deliver *d = arg;
+	bool has_new_roots = take_roots(d);
 	struct lmtp_pool_config inside = pool_config(self);
 	struct remote_config outside = remote_config(self);
 
@@ -273,6 +308,10 @@ static void on_conf(struct role_self *self, void *arg)
 		return;
 	lmtp_pool_configure(d->pool, &inside);
 	remote_configure(d->remote, &outside);
+	if (!has_new_roots)
+		return;
+	tls = new_tls(d);
+	remote_use_tls(d->remote, tls);
 }
 
 static void start(struct role_self *self, void *arg)
@@ -280,7 +319,7 @@ static void start(struct role_self *self, void *arg)
 	struct deliver *d = arg;
 	struct lmtp_pool_config inside = pool_config(self);
 	struct remote_config outside = remote_config(self);
-	AUTO(tls_client_free) struct tls_client *tls = tls_client_new(S(""));
+	AUTO(tls_client_free) struct tls_client *tls = new_tls(d);
 
 	d->self = self;
 	d->pool = lmtp_pool_new(role_base(self), &inside, want_socket,
@@ -320,6 +359,7 @@ int deliver_main(unsigned index)
 		.on_peer = on_peer,
 		.on_peer_gone = on_peer_gone,
 		.on_conf = on_conf,
+		.on_conf_part = on_conf_part,
 		.on_drain = on_drain,
 	};
 	struct deliver d = { .waiting_max = waiting_max() };
@@ -329,6 +369,8 @@ int deliver_main(unsigned index)
 	commands_free(&d.commands);
 	remote_free(&d.remote);
 	jobs_free(&d.jobs);
+	mem_free(&d.roots);
+	mem_free(&d.next_roots);
 	if (d.on_drained != NULL)
 		event_free(d.on_drained);
 	return status;

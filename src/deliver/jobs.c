@@ -100,6 +100,8 @@ static void send_result(struct link *to, bool is_attempt, uint64_t id,
 		m.attempt_result.id = id;
 		m.attempt_result.outcome = end->outcome;
 		m.attempt_result.again_s = end->again_s;
+		m.attempt_result.tls_level = end->tls_level;
+		m.attempt_result.tls_reason = end->tls_reason;
 	} else {
 		m.deliver_result.id = id;
 		m.deliver_result.index = (uint32_t)index;
@@ -203,6 +205,9 @@ static struct remote_delivery *send_outside(struct part *part,
 		.content_fd = j->fd,
 		.content_octets = request->content_octets,
 		.via = part->target.via,
+		.tls_floor = request->tls_floor <= TLS_LEVEL_VERIFIED
+				     ? (enum tls_level)request->tls_floor
+				     : TLS_LEVEL_VERIFIED,
 		.recipient = { .address = part->target.address,
 			       .notify = request->notify,
 			       .orcpt_type = j->orcpt_type,

@@ -28,6 +28,7 @@ struct job_request {
 	struct slice envid;
 	uint32_t ret, notify;
 	struct slice orcpt_type, orcpt;
+	uint32_t tls_floor; /* enum tls_level */
 };
 
 /* Where targets go, by kind. */

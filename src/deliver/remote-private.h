@@ -51,7 +51,8 @@ struct destination {
 	struct remote_route *route; /* NULL until `lookup` has answered */
 	uint64_t route_until_ms;
 	bool is_asked;
-	size_t good_hop; /* with which to begin */
+	size_t good_hop;          /* with which to begin */
+	enum tls_level tls_floor; /* as who came last says */
 
 	struct remote_line waiting;
 	unsigned waiting_count;

@@ -44,6 +44,7 @@ struct remote_delivery *remote_deliver(struct remote *remote,
 	delivery->request = *request;
 	delivery->done = done;
 	delivery->arg = arg;
+	d->tls_floor = request->tls_floor;
 	line_enter(d, delivery);
 	destination_sort(d);
 	remote_wake(remote);
@@ -104,6 +105,12 @@ void remote_configure(struct remote *remote, const struct remote_config *config)
 	TAILQ_FOREACH(d, &remote->quiet, entry)
 		d->route_until_ms = 0;
 	remote_wake(remote);
+}
+
+void remote_use_tls(struct remote *remote, struct tls_client *tls)
+{
+	tls_client_free(&remote->tls);
+	remote->tls = tls_client_ref(tls);
 }
 
 struct remote *remote_new(struct event_base *base,

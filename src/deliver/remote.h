@@ -61,6 +61,8 @@ void remote_free(struct remote **remote);
 /* For what is new. */
 void remote_configure(struct remote *remote,
 		      const struct remote_config *config);
+/* For sessions that are new: counted. */
+void remote_use_tls(struct remote *remote, struct tls_client *tls);
 /* As remote_lookup_use() and remote_lookup_on_route(). */
 void remote_use_lookup(struct remote *remote, struct link *lookup);
 void remote_on_route(struct remote *remote, const struct msg_route *m);
@@ -78,7 +80,8 @@ struct remote_request {
 	bool is_smtputf8;
 	int content_fd;
 	uint64_t content_octets;
-	struct slice via; /* "a.example/b.example", or empty */
+	struct slice via;         /* "a.example/b.example", or empty */
+	enum tls_level tls_floor; /* less than that is not used */
 	struct smtp_recipient recipient;
 };
 
@@ -86,6 +89,9 @@ struct remote_end {
 	struct outcome outcome; /* OUTCOME_CANCELLED: it was not tried */
 	unsigned again_s;       /* then: not before so many seconds */
 	struct slice host, address, tls; /* whom it was given to, or empty */
+	/* How well that was protected, and the same in words. */
+	enum tls_level tls_level;
+	struct slice tls_reason;
 };
 
 /* end is valid during the call. Called once, never from within

@@ -5,7 +5,10 @@
 #include "deliver/remote_dial.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { REASON_OCTETS = 400 };
 
 struct remote_session {
 	struct event_base *base;
@@ -15,6 +18,7 @@ struct remote_session {
 	char *hostname, *address4, *address6;
 	struct tls_client *tls;
 	unsigned patience_ms;
+	enum tls_level tls_floor;
 
 	struct event *dial; /* the next hop, soon */
 	struct smtp_conn *conn;
@@ -26,6 +30,8 @@ struct remote_session {
 
 	struct outcome failure;
 	char failure_text[WIRE_TEXT_OCTETS];
+	enum tls_level level;
+	char reason[REASON_OCTETS];
 };
 
 static const struct remote_hop *hop_of(const struct remote_session *s)
@@ -53,6 +59,41 @@ static void fail(struct remote_session *s, const struct outcome *why)
 	    log_number("code", why->code), log_text("text", why->text));
 }
 
+/* What policy demands of the hop, or what it had before, whichever is more. */
+static enum smtp_security security_of(const struct remote_session *s)
+{
+	enum smtp_security security = hop_of(s)->security;
+
+	if (s->tls_floor == TLS_LEVEL_VERIFIED && security < SMTP_VERIFIED)
+		return SMTP_VERIFIED;
+	if (s->tls_floor == TLS_LEVEL_TLS && security < SMTP_ENCRYPTED)
+		return SMTP_ENCRYPTED;
+	return security;
+}
+
+/* Says so if it is only our memory that wants better TLS. */
+static void fail_end(struct remote_session *s, enum smtp_end end,
+		     const struct outcome *why)
+{
+	const bool is_tls = end == SMTP_END_TLS_MISSING ||
+			    end == SMTP_END_TLS_FAILED ||
+			    end == SMTP_END_TLS_UNVERIFIED;
+	char text[WIRE_TEXT_OCTETS];
+	struct outcome o = *why;
+	int n;
+
+	if (is_tls && security_of(s) != hop_of(s)->security) {
+		n = snprintf(text, sizeof(text),
+			     "mail for this domain was protected by %sTLS "
+			     "before, and less is not accepted: %.*s",
+			     s->tls_floor == TLS_LEVEL_VERIFIED ? "verified "
+								: "",
+			     (int)slice_head(why->text, 800).n, why->text.p);
+		o.text = (struct slice){ text, (size_t)n };
+	}
+	fail(s, &o);
+}
+
 static void try_hop(struct remote_session *s);
 
 /* The session may be gone after this. */
@@ -68,10 +109,36 @@ static void try_next_hop(struct remote_session *s)
 	try_hop(s);
 }
 
+static void see_level(struct remote_session *s)
+{
+	const struct slice host = hop_of(s)->host;
+	const struct slice version = smtp_conn_tls_version(s->conn);
+	struct stream_tls_peer peer;
+	const char *proof = "nobody's word for its certificate";
+
+	s->level = TLS_LEVEL_NONE;
+	if (!smtp_conn_is_tls(s->conn, &peer)) {
+		(void)snprintf(s->reason, sizeof(s->reason), "no TLS with %.*s",
+			       (int)host.n, host.p);
+		return;
+	}
+	s->level = peer.is_verified_dane || peer.is_verified_pkix
+			   ? TLS_LEVEL_VERIFIED
+			   : TLS_LEVEL_TLS;
+	if (peer.is_verified_dane)
+		proof = "a certificate by DANE";
+	else if (peer.is_verified_pkix)
+		proof = "a certificate by an authority that is trusted";
+	(void)snprintf(s->reason, sizeof(s->reason), "%.*s with %.*s, %s",
+		       (int)version.n, version.p, (int)host.n, host.p, proof);
+}
+
 static void on_idle(void *arg)
 {
 	struct remote_session *s = arg;
 
+	if (!s->is_established)
+		see_level(s);
 	s->is_established = true;
 	s->is_proven = s->has_begun;
 	s->calls->on_ready(s->arg);
@@ -90,13 +157,13 @@ static void on_ended(enum smtp_end end, void *arg)
 	bool was_handshake = end == SMTP_END_TLS_FAILED;
 
 	if (end != SMTP_END_QUIT)
-		fail(s, smtp_conn_failure(s->conn));
+		fail_end(s, end, smtp_conn_failure(s->conn));
 	if (s->is_established) {
 		s->calls->on_over(s->arg);
 		return;
 	}
 	smtp_conn_free(&s->conn);
-	if (was_handshake && hop_of(s)->security == SMTP_OPPORTUNISTIC &&
+	if (was_handshake && security_of(s) == SMTP_OPPORTUNISTIC &&
 	    !s->is_plain) {
 		s->is_plain = true;
 		try_hop(s);
@@ -117,7 +184,7 @@ static void talk(struct remote_session *s, int fd)
 	struct slices names = remote_route_names(s->route);
 	const struct smtp_conn_config config = {
 		.hostname = s->hostname,
-		.security = s->is_plain ? SMTP_PLAIN : hop->security,
+		.security = s->is_plain ? SMTP_PLAIN : security_of(s),
 		.tls = s->tls,
 		.who = {
 			.server_name = hop->host,
@@ -182,6 +249,7 @@ struct remote_session *remote_session_new(
 	s->address6 = mem_string(config->address6);
 	s->tls = tls_client_ref(config->tls);
 	s->patience_ms = config->patience_ms;
+	s->tls_floor = config->tls_floor;
 	s->hop = first % count;
 	s->hops_left = count - 1;
 	s->dial = evtimer_new(base, on_dial, s);
@@ -249,6 +317,16 @@ struct slice remote_session_tls(const struct remote_session *session)
 {
 	return session->conn != NULL ? smtp_conn_tls_version(session->conn)
 				     : S("");
+}
+
+enum tls_level remote_session_level(const struct remote_session *session)
+{
+	return session->level;
+}
+
+struct slice remote_session_tls_reason(const struct remote_session *session)
+{
+	return slice_of(session->reason);
 }
 
 const struct outcome *remote_session_failure(

@@ -17,6 +17,8 @@ struct remote_session_config {
 	/* Ours to connect from; empty: the system's choice. */
 	const char *address4, *address6;
 	unsigned patience_ms; /* of smtp_conn_config */
+	/* Hosts that have less are passed over. */
+	enum tls_level tls_floor;
 };
 
 /* Each is called from the event loop, never from within remote_session_*(), and
@@ -55,6 +57,10 @@ const struct remote_hop *remote_session_hop(
 size_t remote_session_place(const struct remote_session *session);
 /* "TLSv1.3", or empty. */
 struct slice remote_session_tls(const struct remote_session *session);
+/* How well it is protected, once established; and the same in words, with the
+ * host's name. */
+enum tls_level remote_session_level(const struct remote_session *session);
+struct slice remote_session_tls_reason(const struct remote_session *session);
 
 /* After on_over, for mail that has no better: OUTCOME_DEFERRED, whatever the
  * hosts said, as they said nothing of any mail. The text is empty if all went

@@ -61,6 +61,8 @@ static void end_one(struct visit *v, struct remote_delivery *delivery,
 		.host = hop->host,
 		.address = hop->address,
 		.tls = remote_session_tls(v->session),
+		.tls_level = remote_session_level(v->session),
+		.tls_reason = remote_session_tls_reason(v->session),
 	};
 
 	v->destination->served++;
@@ -136,6 +138,12 @@ static bool is_to_make_room(const struct visit *v)
 	return true;
 }
 
+/* It is known meanwhile that the destination can do better. */
+static bool is_too_open(const struct visit *v)
+{
+	return remote_session_level(v->session) < v->destination->tls_floor;
+}
+
 void visits_begin(struct destination *d)
 {
 	struct visit *v;
@@ -143,7 +151,8 @@ void visits_begin(struct destination *d)
 	TAILQ_FOREACH(v, &d->visits, entry) {
 		if (!v->is_ready || v->is_leaving || d->waiting_count == 0)
 			continue;
-		if (v->messages >= REMOTE_MESSAGES_MAX || is_to_make_room(v))
+		if (v->messages >= REMOTE_MESSAGES_MAX || is_too_open(v) ||
+		    is_to_make_room(v))
 			visit_quit(v);
 		else
 			begin(v);
@@ -202,6 +211,7 @@ void visit_open(struct destination *d)
 		.address4 = remote->config.address4,
 		.address6 = remote->config.address6,
 		.patience_ms = remote->config.patience_ms,
+		.tls_floor = d->tls_floor,
 	};
 	struct visit *v = mem_new(sizeof(*v));
 

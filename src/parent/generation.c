@@ -99,6 +99,14 @@ static void send_trust_anchor(struct child *c)
 	link_send(c->link, &m, -1);
 }
 
+static void send_roots(struct child *c)
+{
+	struct message m = { .type = MESSAGE_CONF_ROOTS };
+
+	m.conf_roots.text = c->parent->tree->roots;
+	link_send(c->link, &m, -1);
+}
+
 static void send_domains(struct child *c)
 {
 	const struct tree *t = c->parent->tree;
@@ -208,6 +216,8 @@ void generation_send(struct parent *p, struct child *c)
 	}
 	if (c->role == ROLE_LOOKUP)
 		send_trust_anchor(c);
+	if (c->role == ROLE_DELIVER)
+		send_roots(c);
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);

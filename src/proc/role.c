@@ -271,6 +271,7 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_CERTIFICATE:
 	case MESSAGE_CONF_HOOKS:
 	case MESSAGE_CONF_TRUST_ANCHOR:
+	case MESSAGE_CONF_ROOTS:
 		conf_part(self, m);
 		break;
 	case MESSAGE_CONF_COMMIT:

@@ -50,6 +50,13 @@ struct targets {
 /* With its octets in arena. */
 struct target target_copy(struct target target, struct arena *arena);
 
+/* How well the connection outside was protected that took a message. */
+enum tls_level {
+	TLS_LEVEL_NONE,     /* not at all */
+	TLS_LEVEL_TLS,      /* TLS, with whoever it was */
+	TLS_LEVEL_VERIFIED, /* and with a certificate that proves who */
+};
+
 /* What became of a recipient. */
 enum outcome_kind {
 	OUTCOME_DELIVERED,

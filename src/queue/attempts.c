@@ -23,6 +23,7 @@ struct attempts {
 	struct batch *batch;
 	const struct peers *peers;
 	const struct srs_keys *keys;
+	struct tls_memory *tls;
 	TAILQ_HEAD(, attempt) all;
 	size_t count[STORE_LINES];
 	uint64_t last_id;
@@ -31,7 +32,8 @@ struct attempts {
 
 struct attempts *attempts_new(struct store *store, struct batch *batch,
 			      const struct peers *peers,
-			      const struct srs_keys *keys)
+			      const struct srs_keys *keys,
+			      struct tls_memory *tls)
 {
 	struct attempts *a = mem_new(sizeof(*a));
 
@@ -39,6 +41,7 @@ struct attempts *attempts_new(struct store *store, struct batch *batch,
 	a->batch = batch;
 	a->peers = peers;
 	a->keys = keys;
+	a->tls = tls;
 	TAILQ_INIT(&a->all);
 	return a;
 }
@@ -62,11 +65,14 @@ void attempts_free(struct attempts **attempts)
 /* --- beginning -------------------------------------------------------------------- */
 
 /* While a window is filled: content that several recipients of one message
- * share, -1 for none. */
+ * share, -1 for none; and what TLS there must be to their destination. */
 struct opened {
 	uint64_t queue_id;
 	int fd;
 	struct arena *arena;
+	int64_t now;
+	struct slice destination;
+	enum tls_level floor;
 };
 
 static int open_content(struct attempts *a, uint64_t queue_id,
@@ -79,6 +85,22 @@ static int open_content(struct attempts *a, uint64_t queue_id,
 	fd_close(&opened->fd);
 	r = store_open_content(a->store, queue_id, &opened->fd);
 	opened->queue_id = queue_id;
+	return r;
+}
+
+static int look_for_floor(struct attempts *a, const struct target *target,
+			  struct opened *opened)
+{
+	struct slice destination;
+	int r;
+
+	if (target->kind != TARGET_REMOTE)
+		return 0;
+	destination = tls_memory_name(target, opened->arena);
+	if (slice_equal(destination, opened->destination))
+		return 0;
+	r = tls_memory_floor(a->tls, destination, opened->now, &opened->floor);
+	opened->destination = r == 0 ? destination : S("");
 	return r;
 }
 
@@ -128,6 +150,7 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.notify = e->recipient.notify,
 		.orcpt_type = e->recipient.orcpt_type,
 		.orcpt = e->recipient.orcpt,
+		.tls_floor = opened->floor,
 	};
 	peers_send(a->peers, to, &m, opened->fd);
 }
@@ -185,6 +208,8 @@ static void begin(struct attempts *a, struct link *to,
 	if (!is_lookup) {
 		int r = open_content(a, e->message.queue_id, opened);
 
+		if (r == 0)
+			r = look_for_floor(a, &e->recipient.target, opened);
 		if (r < 0) {
 			fail_content(a, e, r);
 			return;
@@ -225,7 +250,7 @@ static int fill_page(struct attempts *a, enum store_line line, int64_t now,
 {
 	enum role role = line == STORE_REPORT ? ROLE_RECEIVE : ROLE_DELIVER;
 	AUTO(arena_free) struct arena *arena = arena_new(FILL_OCTETS);
-	struct opened opened = { .fd = -1, .arena = arena };
+	struct opened opened = { .fd = -1, .arena = arena, .now = now };
 	struct store_entry due[ATTEMPTS_PAGE];
 	struct store_page page = { .arena = arena,
 				   .entries = due,
@@ -288,7 +313,7 @@ void attempts_on_result(struct attempts *a, const struct link *from,
 
 	if (t == NULL || m->outcome.kind > OUTCOME_CANCELLED)
 		return; /* given up meanwhile */
-	batch_postpone(a->batch, t->row, &m->outcome, m->again_s);
+	batch_attempted(a->batch, t->row, m);
 	forget(a, t);
 }
 

@@ -9,6 +9,7 @@
 
 #include "mail/srs.h"
 #include "queue/batch.h"
+#include "queue/tls_memory.h"
 
 enum {
 	ATTEMPTS_WINDOW = 256, /* with deliver */
@@ -25,7 +26,8 @@ struct attempts;
 /* All of it outlives the attempts. keys: for senders of what is forwarded. */
 struct attempts *attempts_new(struct store *store, struct batch *batch,
 			      const struct peers *peers,
-			      const struct srs_keys *keys);
+			      const struct srs_keys *keys,
+			      struct tls_memory *tls);
 void attempts_free(struct attempts **attempts);
 
 /* Fills the window with what is due. Outside of a transaction; results go to

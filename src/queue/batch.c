@@ -108,20 +108,26 @@ void batch_settle(struct batch *b, const struct msg_settle *m)
 	push(b, op);
 }
 
-void batch_postpone(struct batch *b, uint64_t row, const struct outcome *o,
-		    uint32_t again_s)
+void batch_attempted(struct batch *b, uint64_t row,
+		     const struct msg_attempt_result *m)
 {
 	struct op *op = op_new(OP_OUTCOME, NULL, 0);
 
 	op->row = row;
-	op->again_s = again_s;
-	op_copy_outcome(op, o);
+	op->again_s = m->again_s;
+	if (m->tls_level <= TLS_LEVEL_VERIFIED)
+		op->tls_level = (enum tls_level)m->tls_level;
+	op->tls_reason = arena_copy(
+		op->arena, slice_head(m->tls_reason, WIRE_TEXT_OCTETS));
+	op_copy_outcome(op, &m->outcome);
 	push(b, op);
 }
 
 void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
 {
-	batch_postpone(b, row, o, 0);
+	const struct msg_attempt_result m = { .outcome = *o };
+
+	batch_attempted(b, row, &m);
 }
 
 static bool are_paths(struct targets targets)

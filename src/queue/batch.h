@@ -34,10 +34,9 @@ void batch_settle(struct batch *b, const struct msg_settle *m);
 /* What became of a row that was taken from the store; it is given back after
  * the commit. */
 void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o);
-/* The same when it was not tried, as another place is too busy: not before so
- * many seconds; 0: soon. */
-void batch_postpone(struct batch *b, uint64_t row, const struct outcome *o,
-		    uint32_t again_s);
+/* The same, as `deliver` says it. */
+void batch_attempted(struct batch *b, uint64_t row,
+		     const struct msg_attempt_result *m);
 /* The same for a report's address. */
 void batch_resolved(struct batch *b, uint64_t row,
 		    const struct msg_resolved *m);

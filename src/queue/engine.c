@@ -8,6 +8,7 @@
 #include "queue/list.h"
 #include "queue/room.h"
 #include "queue/sweep.h"
+#include "queue/tls_memory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct engine {
 	struct attempts *attempts;
 	struct room room;
 	struct keyring keyring;
+	struct tls_memory tls;
 	const struct queue_settings *settings;
 	const struct peers *peers;
 	TAILQ_HEAD(, holder) holders;
@@ -103,8 +105,9 @@ int engine_open(const struct store_place *place,
 	e->spool = spool_new(store_spool_dir(store));
 	e->sweep = sweep_new(store, e->spool);
 	e->batch = batch_new(store, e->spool, settings, peers);
-	e->attempts =
-		attempts_new(store, e->batch, peers, &e->keyring.srs.keys);
+	e->tls = (struct tls_memory){ .store = store, .settings = settings };
+	e->attempts = attempts_new(store, e->batch, peers, &e->keyring.srs.keys,
+				   &e->tls);
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
@@ -265,6 +268,14 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 	case MESSAGE_QUEUE_LIST:
 		on_list(e, from, &m->queue_list);
 		return;
+	case MESSAGE_DOMAIN_TLS_LIST:
+		tls_memory_list(&e->tls, e->peers, from, &m->domain_tls_list,
+				clock_wall_s());
+		return;
+	case MESSAGE_DOMAIN_TLS_FORGET:
+		tls_memory_forget(&e->tls, e->peers, from,
+				  &m->domain_tls_forget);
+		return;
 	case MESSAGE_ENQUEUE:
 		on_enqueue(e, from, m);
 		break;
@@ -368,6 +379,7 @@ void engine_tick(struct engine *e)
 {
 	attempts_tick(e->attempts, clock_monotonic_ms());
 	renew_keys(e);
+	tls_memory_tick(&e->tls, clock_wall_s());
 	engine_run(e);
 	store_keep(e->store);
 	store_shrink(e->store, !e->room.has_room);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "queue/selector.h"
+#include "queue/tls_memory.h"
 #include "queue/verdict.h"
 
 #include <errno.h>
@@ -126,6 +127,10 @@ static int apply_outcome(struct op *op, struct turn *t)
 
 	if (r == -ENOENT)
 		return 0; /* settled meanwhile */
+	if (r == 0 && op->outcome.kind == OUTCOME_DELIVERED &&
+	    e->recipient.target.kind == TARGET_REMOTE)
+		r = tls_memory_keep(t, &e->recipient.target, op->tls_level,
+				    op->tls_reason);
 	if (r < 0)
 		return r;
 	return op->outcome.kind == OUTCOME_CANCELLED

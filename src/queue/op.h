@@ -49,7 +49,9 @@ struct op {
 		} change;
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
-	uint32_t again_s;       /* OUTCOME: of ATTEMPT_RESULT */
+	uint32_t again_s; /* OUTCOME: of ATTEMPT_RESULT, as the next two */
+	enum tls_level tls_level;
+	struct slice tls_reason;
 };
 
 struct op *op_new(enum op_kind kind, struct link *from, uint64_t id);

@@ -111,6 +111,7 @@ static void on_conf(struct role_self *self, void *arg)
 		.hostname = slice_of(conf->hostname),
 		.reserve_octets = conf->queue_reserve,
 		.size_limit_octets = conf->queue_size_limit,
+		.tls_memory_s = conf->tls_memory,
 		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,
 	};
 }
@@ -192,6 +193,15 @@ static void refuse(struct link *from, const struct message *m)
 	} else if (m->type == MESSAGE_QUEUE_CHANGE) {
 		answer.type = MESSAGE_QUEUE_CHANGED;
 		answer.queue_changed.id = m->queue_change.id;
+	} else if (m->type == MESSAGE_DOMAIN_TLS_LIST) {
+		answer.type = MESSAGE_DOMAIN_TLS_END;
+		answer.domain_tls_end.id = m->domain_tls_list.id;
+		answer.domain_tls_end.error = EAGAIN;
+		answer.domain_tls_end.is_last = true;
+	} else if (m->type == MESSAGE_DOMAIN_TLS_FORGET) {
+		answer.type = MESSAGE_DOMAIN_TLS_FORGOTTEN;
+		answer.domain_tls_forgotten.id = m->domain_tls_forget.id;
+		answer.domain_tls_forgotten.error = EAGAIN;
 	}
 	if (answer.type != MESSAGE_NONE)
 		link_send(from, &answer, -1);

@@ -142,6 +142,18 @@ int store_add_key(struct store *s, struct slice name, struct slice octets,
 	return s->ops->add_key(s, name, octets, made);
 }
 
+int store_keep_tls(struct store *s, const struct store_tls *tls,
+		   int64_t expired)
+{
+	return s->ops->keep_tls(s, tls, expired);
+}
+
+int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
+		     uint64_t *ret_count)
+{
+	return s->ops->forget_tls(s, destination, expired, ret_count);
+}
+
 int store_take_due(struct store *s, enum store_line line, int64_t now,
 		   struct store_page *page)
 {
@@ -192,6 +204,19 @@ int store_load_keys(struct store *s, struct slice name, size_t max,
 		    size_t *ret_count)
 {
 	return s->ops->load_keys(s, name, max, arena, ret_keys, ret_count);
+}
+
+int store_load_tls(struct store *s, struct slice destination,
+		   struct arena *arena, struct store_tls *ret_tls)
+{
+	return s->ops->load_tls(s, destination, arena, ret_tls);
+}
+
+int store_list_tls(struct store *s, struct slice after, size_t max,
+		   struct arena *arena, struct store_tls ret_tls[],
+		   size_t *ret_count)
+{
+	return s->ops->list_tls(s, after, max, arena, ret_tls, ret_count);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)

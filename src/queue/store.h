@@ -139,6 +139,22 @@ struct store_key {
 int store_add_key(struct store *s, struct slice name, struct slice octets,
 		  int64_t made);
 
+/* How well mail for a destination was protected, at its best. */
+struct store_tls {
+	struct slice destination; /* tls_memory.h */
+	enum tls_level level;
+	int64_t seen;        /* the last time, wall-clock seconds */
+	struct slice reason; /* in words: with whom, and how */
+};
+/* Keeps it, unless a better one is known that was seen later than expired; the
+ * same one only when an hour or more has passed. */
+int store_keep_tls(struct store *s, const struct store_tls *tls,
+		   int64_t expired);
+/* An empty destination: all seen no later than expired; else expired is not
+ * used. */
+int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
+		     uint64_t *ret_count);
+
 /* --- reading; slices live in arena ------------------------------------------ */
 
 /* Where many entries go. */
@@ -178,6 +194,13 @@ int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 int store_load_keys(struct store *s, struct slice name, size_t max,
 		    struct arena *arena, struct store_key ret_keys[],
 		    size_t *ret_count);
+
+int store_load_tls(struct store *s, struct slice destination,
+		   struct arena *arena, struct store_tls *ret_tls);
+/* At most max of them after that destination, ascending. */
+int store_list_tls(struct store *s, struct slice after, size_t max,
+		   struct arena *arena, struct store_tls ret_tls[],
+		   size_t *ret_count);
 
 /* The content from offset 0: a sealed memfd or a file opened for reading; the
  * caller's. */

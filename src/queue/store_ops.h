@@ -31,6 +31,10 @@ struct store_ops {
 	int (*drop)(struct store *s, uint64_t queue_id, uint64_t *ret_count);
 	int (*add_key)(struct store *s, struct slice name, struct slice octets,
 		       int64_t made);
+	int (*keep_tls)(struct store *s, const struct store_tls *tls,
+			int64_t expired);
+	int (*forget_tls)(struct store *s, struct slice destination,
+			  int64_t expired, uint64_t *ret_count);
 	int (*take_due)(struct store *s, enum store_line line, int64_t now,
 			struct store_page *page);
 	void (*give_back)(struct store *s, uint64_t row);
@@ -48,6 +52,11 @@ struct store_ops {
 	int (*load_keys)(struct store *s, struct slice name, size_t max,
 			 struct arena *arena, struct store_key ret_keys[],
 			 size_t *ret_count);
+	int (*load_tls)(struct store *s, struct slice destination,
+			struct arena *arena, struct store_tls *ret_tls);
+	int (*list_tls)(struct store *s, struct slice after, size_t max,
+			struct arena *arena, struct store_tls ret_tls[],
+			size_t *ret_count);
 	int (*open_content)(struct store *s, uint64_t queue_id, int *ret_fd);
 	int (*read_content)(struct store *s, uint64_t queue_id, size_t max,
 			    struct arena *arena, struct slice *ret_octets);

@@ -1,7 +1,7 @@
 /*
  * What the files of the PostgreSQL store share: store_pg_schema.c,
  * store_pg_link.c (the connection, statements), store_pg.c (transactions, who
- * has what), store_pg_change.c and store_pg_read.c. Nobody else includes it,
+ * has what), store_pg_change.c, store_pg_read.c and store_pg_tls.c. Nobody else includes it,
  * but for the tests. doc/decisions/shared-queue.md says why it is so.
  *
  * Changes are posted: sent without waiting. Their failure shows at the next
@@ -61,6 +61,11 @@ enum pg_statement {
 	PG_END_EVERY_HOLD,
 	PG_ADD_KEY,
 	PG_LOAD_KEYS,
+	PG_KEEP_TLS,
+	PG_FORGET_TLS,
+	PG_EXPIRE_TLS,
+	PG_LOAD_TLS,
+	PG_LIST_TLS,
 	PG_GIVE_BACK,
 	PG_TAKE_DUE,
 	PG_LOAD,
@@ -190,5 +195,15 @@ int pg_load_keys(struct store *s, struct slice name, size_t max,
 int pg_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int pg_read_content(struct store *s, uint64_t queue_id, size_t max,
 		    struct arena *arena, struct slice *ret_octets);
+
+/* store_pg_tls.c: likewise. */
+int pg_keep_tls(struct store *s, const struct store_tls *tls, int64_t expired);
+int pg_forget_tls(struct store *s, struct slice destination, int64_t expired,
+		  uint64_t *ret_count);
+int pg_load_tls(struct store *s, struct slice destination, struct arena *arena,
+		struct store_tls *ret_tls);
+int pg_list_tls(struct store *s, struct slice after, size_t max,
+		struct arena *arena, struct store_tls ret_tls[],
+		size_t *ret_count);
 
 #endif

@@ -12,6 +12,7 @@
  *   hold       why a message waits for the operator, and when that ended.
  *   secret     the keys of SRS, the newest of which is in use.
  *   node       each server, and until when what it has stays its own.
+ *   domain_tls how well mail for a destination was protected.
  *   queue      the view for people: SELECT * FROM culver.queue;
  *
  * Texts are octets: a column of text takes no NUL and nothing but UTF-8, and
@@ -30,7 +31,7 @@ const char pg_session[] =
 	/* Stricter than the default is the admin's choice. */
 	"SELECT set_config('synchronous_commit', 'on', false)"
 	" WHERE current_setting('synchronous_commit') = 'off';"
-	"SELECT coalesce(to_regclass('culver.version')::oid::bigint, 0) <> 0;";
+	"SELECT coalesce(to_regclass('culver.domain_tls')::oid::bigint, 0) <> 0;";
 
 /* One node makes it, the others wait for the lock. */
 const char pg_schema[] =
@@ -95,6 +96,11 @@ const char pg_schema[] =
 	" name bytea NOT NULL,"
 	" made bigint NOT NULL,"
 	" key bytea NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS culver.domain_tls ("
+	" destination bytea PRIMARY KEY,"
+	" level bigint NOT NULL,"
+	" seen bigint NOT NULL,"
+	" reason bytea NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS culver.node ("
 	" id bigint PRIMARY KEY,"
 	" until timestamptz NOT NULL);"
@@ -223,6 +229,21 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_ADD_KEY] = "INSERT INTO secret VALUES ($1, $2, $3)",
 	[PG_LOAD_KEYS] = "SELECT key, made FROM secret WHERE name = $1"
 			 " ORDER BY made DESC, key LIMIT $2",
+	[PG_KEEP_TLS] =
+		"INSERT INTO domain_tls AS d VALUES ($1, $2, $3, $4)"
+		" ON CONFLICT (destination) DO UPDATE SET"
+		" level = excluded.level, seen = excluded.seen,"
+		" reason = excluded.reason WHERE excluded.level > d.level"
+		" OR d.seen <= $5"
+		" OR excluded.level = d.level"
+		"  AND excluded.seen >= d.seen + 3600",
+	[PG_FORGET_TLS] = "DELETE FROM domain_tls WHERE destination = $1",
+	[PG_EXPIRE_TLS] = "DELETE FROM domain_tls WHERE seen <= $1",
+	[PG_LOAD_TLS] = "SELECT destination, level, seen, reason"
+			" FROM domain_tls WHERE destination = $1",
+	[PG_LIST_TLS] = "SELECT destination, level, seen, reason"
+			" FROM domain_tls WHERE destination > $1"
+			" ORDER BY destination LIMIT $2",
 	[PG_GIVE_BACK] =
 		"UPDATE recipient SET node = NULL"
 		" WHERE node = $1 AND holder IS NULL AND id = ANY($2::bigint[])",

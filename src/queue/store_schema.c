@@ -14,6 +14,8 @@
  *              a row for those few that were ever held. (In message it would
  *              stand behind the content, and cost reading that.)
  *   secret     the keys of SRS, the newest of which is in use.
+ *   domain_tls how well mail for a destination was protected: level 0 not, 1
+ *              TLS, 2 with a proof; seen: last at that level.
  *   queue      the view for people: SELECT * FROM queue;
  *
  * Rows leave when they are done with: nothing here says what was delivered.
@@ -38,6 +40,10 @@
 #define HOLD                                                                   \
 	"CREATE TABLE hold (queue_id INTEGER PRIMARY KEY REFERENCES message,"  \
 	" reason TEXT NOT NULL, released INTEGER);"
+#define DOMAIN_TLS                                                             \
+	"CREATE TABLE domain_tls (destination TEXT PRIMARY KEY,"               \
+	" level INTEGER NOT NULL, seen INTEGER NOT NULL,"                      \
+	" reason TEXT NOT NULL) WITHOUT ROWID;"
 
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
@@ -77,8 +83,8 @@ const char store_schema[] =
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
-	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW
-	"PRAGMA user_version = 2;";
+	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW DOMAIN_TLS
+	"PRAGMA user_version = 3;";
 
 const char *const store_migrations[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
@@ -87,6 +93,7 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	      " ADD COLUMN is_forwarded INTEGER NOT NULL DEFAULT 0;"
 	      "DROP VIEW IF EXISTS queue;" HOLD SECRET VIEW
 	      "PRAGMA user_version = 2;",
+	[2] = DOMAIN_TLS "PRAGMA user_version = 3;",
 };
 
 /* The columns of store_read.c's read_entry(), in its order. */
@@ -148,6 +155,20 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_ADD_KEY] = "INSERT INTO secret VALUES (?, ?, ?)",
 	[ST_LOAD_KEYS] = "SELECT key, made FROM secret WHERE name = ?"
 			 " ORDER BY made DESC, key LIMIT ?",
+	[ST_KEEP_TLS] =
+		"INSERT INTO domain_tls VALUES (?1, ?2, ?3, ?4)"
+		" ON CONFLICT (destination) DO UPDATE SET"
+		" level = excluded.level, seen = excluded.seen,"
+		" reason = excluded.reason WHERE excluded.level > level"
+		" OR seen <= ?5"
+		" OR excluded.level = level AND excluded.seen >= seen + 3600",
+	[ST_FORGET_TLS] = "DELETE FROM domain_tls WHERE destination = ?",
+	[ST_EXPIRE_TLS] = "DELETE FROM domain_tls WHERE seen <= ?",
+	[ST_LOAD_TLS] = "SELECT destination, level, seen, reason"
+			" FROM domain_tls WHERE destination = ?",
+	[ST_LIST_TLS] = "SELECT destination, level, seen, reason"
+			" FROM domain_tls WHERE destination > ?"
+			" ORDER BY destination LIMIT ?",
 	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
 			      " ORDER BY due LIMIT ?",
 	[ST_LOAD] = ENTRY "WHERE row = ?",

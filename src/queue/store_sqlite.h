@@ -1,6 +1,6 @@
 /*
  * What the files of the SQLite store share: store_schema.c, store_sqlite.c (the
- * database, transactions), store_change.c and store_read.c. Nobody else includes
+ * database, transactions), store_change.c, store_read.c and store_tls.c. Nobody else includes
  * it, but for the tests.
  */
 #ifndef QUEUE_STORE_SQLITE_H
@@ -14,7 +14,7 @@
 /* Bigger contents are files next to the database. */
 enum { STORE_BLOB_OCTETS = 131072 };
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 /* Index of store_sql[]. */
 enum statement {
@@ -44,6 +44,11 @@ enum statement {
 	ST_FORGET_ALL_REASONS,
 	ST_ADD_KEY,
 	ST_LOAD_KEYS,
+	ST_KEEP_TLS,
+	ST_FORGET_TLS,
+	ST_EXPIRE_TLS,
+	ST_LOAD_TLS,
+	ST_LIST_TLS,
 	ST_TAKE_DUE,
 	ST_LOAD,
 	ST_LOAD_PLACE,
@@ -137,5 +142,16 @@ int sqlite_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int sqlite_read_content(struct store *s, uint64_t queue_id, size_t max,
 			struct arena *arena, struct slice *ret_octets);
 void sqlite_give_back(struct store *s, uint64_t row);
+
+/* store_tls.c: likewise. */
+int sqlite_keep_tls(struct store *s, const struct store_tls *tls,
+		    int64_t expired);
+int sqlite_forget_tls(struct store *s, struct slice destination,
+		      int64_t expired, uint64_t *ret_count);
+int sqlite_load_tls(struct store *s, struct slice destination,
+		    struct arena *arena, struct store_tls *ret_tls);
+int sqlite_list_tls(struct store *s, struct slice after, size_t max,
+		    struct arena *arena, struct store_tls ret_tls[],
+		    size_t *ret_count);
 
 #endif

@@ -18,6 +18,7 @@ struct queue_settings {
 	struct slice hostname;
 	uint64_t reserve_octets;
 	uint64_t size_limit_octets; /* of the queue; 0: none */
+	uint64_t tls_memory_s;      /* tls_memory.h; 0: off */
 	uint64_t quiet_ms;          /* at a start, until the first attempt */
 };
 

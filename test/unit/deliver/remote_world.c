@@ -58,6 +58,8 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 	c->security = config->security;
 	c->tlsa_count = config->who.tlsa_count;
 	c->name_count = config->who.other_count;
+	c->has_tls = the_world->has_tls;
+	c->peer = the_world->peer;
 	c->calls = calls;
 	c->arg = arg;
 	assert_true(the_world->conn_count < WORLD_MANY);
@@ -94,6 +96,13 @@ const struct smtp_result *smtp_conn_result(const struct smtp_conn *conn,
 					   size_t index)
 {
 	return &conn->results[index];
+}
+
+bool smtp_conn_is_tls(const struct smtp_conn *conn,
+		      struct stream_tls_peer *ret_peer)
+{
+	*ret_peer = conn->peer;
+	return conn->has_tls;
 }
 
 struct slice smtp_conn_tls_version(const struct smtp_conn *conn)
@@ -292,6 +301,8 @@ static void on_end(const struct remote_end *end, void *arg)
 	copy(s->text, end->outcome.text);
 	copy(s->server, end->outcome.server);
 	s->again_s = end->again_s;
+	s->tls_level = end->tls_level;
+	copy(s->tls_reason, end->tls_reason);
 }
 
 struct sent *world_send(struct world *w, uint64_t queue_id, const char *address,
@@ -305,6 +316,7 @@ struct sent *world_send(struct world *w, uint64_t queue_id, const char *address,
 		.content_fd = -1,
 		.content_octets = 10,
 		.via = slice_of(via),
+		.tls_floor = w->tls_floor,
 	};
 
 	assert_true(w->sent_count <= WORLD_MANY);

@@ -24,6 +24,8 @@ struct sent {
 	uint8_t status[3];
 	char text[WORLD_TEXT], server[WORLD_TEXT];
 	unsigned again_s;
+	enum tls_level tls_level;
+	char tls_reason[WORLD_TEXT];
 };
 
 struct smtp_conn {
@@ -31,6 +33,8 @@ struct smtp_conn {
 	char host[WORLD_TEXT], address[WORLD_TEXT];
 	enum smtp_security security;
 	size_t tlsa_count, name_count;
+	bool has_tls;
+	struct stream_tls_peer peer;
 	const struct smtp_conn_calls *calls;
 	void *arg;
 	const struct smtp_message *message; /* while it has one */
@@ -55,6 +59,10 @@ struct world {
 	unsigned sent_count;
 	struct smtp_conn *conns[WORLD_MANY]; /* all there ever were */
 	unsigned conn_count, open_count;
+	/* Of new connections, and of new mail. */
+	bool has_tls;
+	struct stream_tls_peer peer;
+	enum tls_level tls_floor;
 	const char *undialled; /* this address cannot be connected to */
 };
 

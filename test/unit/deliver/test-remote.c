@@ -176,6 +176,66 @@ static void test_tls_that_must_not_break(void **state)
 	assert_string_equal(s->text, "handshake");
 }
 
+static void test_what_was_protected_stays_so(void **state)
+{
+	struct world *w = *state;
+	struct sent *s;
+
+	w->tls_floor = TLS_LEVEL_TLS;
+	s = send_to(w, 1, "user@one.example");
+	world_route(w, "a=192.0.2.1 !b=192.0.2.2");
+	assert_int_equal(w->conns[0]->security, SMTP_ENCRYPTED);
+	conn_end(w, 0, SMTP_END_TLS_FAILED, 0, "handshake");
+	assert_int_equal(w->conns[1]->security, SMTP_DANE); /* no plain text */
+	conn_end(w, 1, SMTP_END_TLS_UNVERIFIED, 0, "who is this?");
+	assert_int_equal(s->kind, OUTCOME_DEFERRED);
+	assert_string_equal(s->text, "who is this?"); /* not by our memory */
+}
+
+static void test_what_was_verified_stays_so(void **state)
+{
+	struct world *w = *state;
+	struct sent *s;
+
+	w->tls_floor = TLS_LEVEL_VERIFIED;
+	s = send_to(w, 1, "user@one.example");
+	world_route(w, "a=192.0.2.1");
+	assert_int_equal(w->conns[0]->security, SMTP_VERIFIED);
+	conn_end(w, 0, SMTP_END_TLS_MISSING, 0, "not offered");
+	assert_int_equal(w->conn_count, 1);
+	assert_int_equal(s->kind, OUTCOME_DEFERRED);
+	assert_non_null(strstr(s->text, "verified TLS before"));
+}
+
+static void test_how_well_it_was_protected(void **state)
+{
+	struct world *w = *state;
+	struct sent *s = send_to(w, 1, "user@one.example");
+
+	world_route(w, "a=192.0.2.1");
+	conn_ready(w, 0);
+	conn_done(w, 0, OUTCOME_DELIVERED, 250);
+	assert_int_equal(s->tls_level, TLS_LEVEL_NONE);
+	assert_string_equal(s->tls_reason, "no TLS with a");
+	/* Another one was protected: the session is not good enough now. */
+	w->tls_floor = TLS_LEVEL_TLS;
+	w->has_tls = true;
+	s = send_to(w, 2, "user@one.example");
+	assert_true(w->conns[0]->is_quitting);
+	conn_end(w, 0, SMTP_END_QUIT, 0, "");
+	conn_ready(w, 1);
+	conn_done(w, 1, OUTCOME_DELIVERED, 250);
+	assert_int_equal(s->tls_level, TLS_LEVEL_TLS);
+	w->peer.is_verified_dane = true;
+	s = send_to(w, 3, "user@two.example");
+	world_route(w, "a=192.0.2.1");
+	conn_ready(w, 2);
+	conn_done(w, 2, OUTCOME_DELIVERED, 250);
+	assert_int_equal(s->tls_level, TLS_LEVEL_VERIFIED);
+	assert_string_equal(s->tls_reason,
+			    "TLSv1.3 with a, a certificate by DANE");
+}
+
 static void test_a_session_more_for_each_success(void **state)
 {
 	struct world *w = *state;
@@ -540,6 +600,9 @@ int main(void)
 		TEST(test_it_is_tried_again_after_a_rest),
 		TEST(test_tls_that_breaks),
 		TEST(test_tls_that_must_not_break),
+		TEST(test_what_was_protected_stays_so),
+		TEST(test_what_was_verified_stays_so),
+		TEST(test_how_well_it_was_protected),
 		TEST(test_a_session_more_for_each_success),
 		TEST(test_untouched_mail_has_another_chance),
 		TEST(test_what_broke_in_the_middle_has_not),

@@ -70,6 +70,7 @@ void fixture_empty_database(void)
 	(void)postgres_run(&postgres, "DELETE FROM culver.recipient;"
 				      "DELETE FROM culver.message;"
 				      "DELETE FROM culver.secret;"
+				      "DELETE FROM culver.domain_tls;"
 				      "DELETE FROM culver.node");
 }
 
@@ -172,6 +173,7 @@ static void record_attempt(struct sent *s, const struct msg_attempt *m, int fd)
 	s->via = text_of(m->target.via);
 	s->from = text_of(m->reverse_path);
 	s->kind = m->target.kind;
+	s->number = m->tls_floor;
 	s->content_octets = m->content_octets;
 	s->content = mem_new(m->content_octets + 1);
 	n = pread(fd, s->content, m->content_octets, 0);
@@ -219,6 +221,19 @@ static void record(struct sent *s, const struct message *m, int fd)
 	case MESSAGE_QUEUE_LIST_END:
 		s->number = m->queue_list_end.total;
 		s->row = m->queue_list_end.after;
+		break;
+	case MESSAGE_DOMAIN_TLS_ENTRY:
+		s->number = m->domain_tls_entry.level;
+		s->address = text_of(m->domain_tls_entry.destination);
+		s->content = text_of(m->domain_tls_entry.reason);
+		break;
+	case MESSAGE_DOMAIN_TLS_END:
+		s->number = m->domain_tls_end.error;
+		s->has_room = !m->domain_tls_end.is_last;
+		s->address = text_of(m->domain_tls_end.after);
+		break;
+	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
+		s->number = m->domain_tls_forgotten.count;
 		break;
 	case MESSAGE_QUEUE_CHANGED:
 		s->number = m->queue_changed.count;
@@ -290,6 +305,7 @@ struct fixture *fixture_new(void)
 			      .longest_s = 1800,
 			      .lifetime_s = 432000 },
 		.report_lifetime_s = 86400,
+		.tls_memory_s = 86400,
 		.hostname = S("mail.example.com"),
 	};
 	f->peers = (struct peers){ .list = list, .send = send_it, .arg = f };

@@ -14,8 +14,9 @@ enum { FIXTURE_LINKS = 4, FIXTURE_SENT = 20000 };
 struct sent {
 	struct link *to;
 	enum message_type type;
-	uint64_t id, queue_id, row, number; /* number: error, total, count */
-	bool has_room;
+	/* number: error, total, count; TLS's level or floor */
+	uint64_t id, queue_id, row, number;
+	bool has_room;     /* of DOMAIN_TLS_END: more follows */
 	uint64_t next_try; /* of QUEUE_ENTRY */
 	char *address;
 	enum target_kind kind; /* of ATTEMPT and QUEUE_ENTRY */

@@ -167,7 +167,7 @@ static void test_a_later_version(void **state)
 {
 	struct opened *o = *state;
 
-	run_sql(o, "PRAGMA user_version = 3;");
+	run_sql(o, "PRAGMA user_version = 4;");
 	assert_int_equal(
 		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
 		-EPROTONOSUPPORT);
