@@ -255,6 +255,40 @@ void answer_route(struct evbuffer *out, const struct msg_route *m)
 	put(out, object);
 }
 
+static const char *level_name(uint32_t level)
+{
+	static const char *const names[] = {
+		[TLS_LEVEL_NONE] = "none",
+		[TLS_LEVEL_TLS] = "TLS",
+		[TLS_LEVEL_VERIFIED] = "verified",
+	};
+
+	return level < sizeof(names) / sizeof(names[0]) ? names[level] : "?";
+}
+
+void answer_domain_tls(struct evbuffer *out,
+		       const struct msg_domain_tls_entry *m)
+{
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "name", text(m->destination));
+	(void)json_object_set_new(object, "level",
+				  json_string(level_name(m->level)));
+	(void)json_object_set_new(object, "seen", number(m->seen));
+	(void)json_object_set_new(object, "reason", text(m->reason));
+	put_one(out, "destination", object);
+}
+
+void answer_domains(struct evbuffer *out, uint64_t count)
+{
+	put_one(out, "destinations", number(count));
+}
+
+void answer_forgotten(struct evbuffer *out, uint64_t count)
+{
+	put_one(out, "forgotten", number(count));
+}
+
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m)
 {
 	json_t *object = json_object();

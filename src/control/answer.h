@@ -14,9 +14,16 @@
  *                dane: none, usable, unusable or bogus
  *   reload       {"taken":true,"lines":["...",...]}: errors and warnings
  *   milter_list  {"milter":{...}} for each filter, then {"milters":N}
+ *   domain_tls_list, domain_tls_show
+ *                {"destination":{"name":"example.org","level":"verified",
+ *                "seen":N,"reason":"..."}} for each, then {"destinations":N};
+ *                level: none, TLS or verified
+ *   domain_tls_forget
+ *                {"forgotten":N}
  *   any          {"error":"..."}
  *
- * Every answer but "entry", "header" and "milter" is the last line of its request.
+ * Every answer but "entry", "header", "milter" and "destination" is the last
+ * line of its request.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
@@ -36,6 +43,10 @@ void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
 /* A filter's sums. */
 void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);
 void answer_milters(struct evbuffer *out, size_t count);
+void answer_domain_tls(struct evbuffer *out,
+		       const struct msg_domain_tls_entry *m);
+void answer_domains(struct evbuffer *out, uint64_t count);
+void answer_forgotten(struct evbuffer *out, uint64_t count);
 void answer_error(struct evbuffer *out, const char *what);
 
 #endif

@@ -8,6 +8,8 @@
 #include "control/request.h"
 #include "proc/role.h"
 
+enum { AFTER_OCTETS = 1024 }; /* destinations are shorter */
+
 struct listener;
 
 /* A client and its open request. */
@@ -21,7 +23,11 @@ struct session {
 	uint64_t id;             /* of the open request; 0 = none */
 	const struct link *peer; /* who has it */
 	uint64_t after;          /* QUEUE_LIST: where the next page begins */
-	bool wants_page;         /* QUEUE_LIST: when the client has read */
+	/* DOMAIN_TLS_LIST: the same; and how many there were. */
+	char after_name[AFTER_OCTETS];
+	size_t after_octets;
+	uint64_t listed;
+	bool wants_page;         /* of a list: when the client has read */
 	struct milters *milters; /* MILTER_LIST: from several peers */
 };
 

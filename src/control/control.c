@@ -134,6 +134,16 @@ static void take_header(struct control *c, const struct link *from,
 		answer_header(client_output(s->client), m);
 }
 
+/* The next page of a list, when there is room for it. */
+static void go_on(struct session *s)
+{
+	(void)event_del(s->timer);
+	if (evbuffer_get_length(client_output(s->client)) < OUTPUT_OCTETS)
+		session_ask_page(s);
+	else
+		s->wants_page = true; /* on_sent() */
+}
+
 static void take_page_end(struct control *c, const struct link *from,
 			  const struct msg_queue_list_end *m)
 {
@@ -147,11 +157,55 @@ static void take_page_end(struct control *c, const struct link *from,
 		session_finish(s);
 		return;
 	}
-	(void)event_del(s->timer);
-	if (evbuffer_get_length(client_output(s->client)) < OUTPUT_OCTETS)
-		session_ask_page(s);
-	else
-		s->wants_page = true; /* on_sent() */
+	go_on(s);
+}
+
+static void take_domain(struct control *c, const struct link *from,
+			const struct msg_domain_tls_entry *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_DOMAIN_TLS_LIST);
+
+	if (s == NULL)
+		return;
+	s->listed++;
+	answer_domain_tls(client_output(s->client), m);
+}
+
+static void take_domains_end(struct control *c, const struct link *from,
+			     const struct msg_domain_tls_end *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_DOMAIN_TLS_LIST);
+
+	if (s == NULL)
+		return;
+	if (m->error != 0) {
+		session_fail(s, "the queue's database cannot be read now");
+		return;
+	}
+	if (m->is_last || m->after.n > AFTER_OCTETS) {
+		answer_domains(client_output(s->client), s->listed);
+		session_finish(s);
+		return;
+	}
+	s->after_octets = m->after.n;
+	if (m->after.n > 0)
+		memcpy(s->after_name, m->after.p, m->after.n);
+	go_on(s);
+}
+
+static void take_forgotten(struct control *c, const struct link *from,
+			   const struct msg_domain_tls_forgotten *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_DOMAIN_TLS_FORGET);
+
+	if (s == NULL)
+		return;
+	if (m->error != 0) {
+		session_fail(s, "the queue's database cannot be changed now");
+		return;
+	}
+	answer_forgotten(client_output(s->client), m->count);
+	session_finish(s);
 }
 
 /* An answer of one message. */
@@ -272,6 +326,15 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_QUEUE_CHANGED:
 		take_answer(c, from, m->queue_changed.id, REQUEST_QUEUE_CHANGE,
 			    m);
+		break;
+	case MESSAGE_DOMAIN_TLS_ENTRY:
+		take_domain(c, from, &m->domain_tls_entry);
+		break;
+	case MESSAGE_DOMAIN_TLS_END:
+		take_domains_end(c, from, &m->domain_tls_end);
+		break;
+	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
+		take_forgotten(c, from, &m->domain_tls_forgotten);
 		break;
 	case MESSAGE_EXPLAINED:
 		take_answer(c, from, m->explained.id, REQUEST_RESOLVE, m);

@@ -169,21 +169,31 @@ static const struct {
 	const char *name;
 	enum request_command command;
 	enum queue_change change;
-	bool with_header;
+	bool with_header, needs_domain;
 } commands[] = {
 	{ .name = "queue_list", .command = REQUEST_QUEUE_LIST },
 	{ .name = "queue_show",
 	  .command = REQUEST_QUEUE_LIST,
 	  .with_header = true },
-	{ "queue_retry", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RETRY, false },
-	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE, false },
-	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP, false },
-	{ "queue_hold", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_HOLD, false },
-	{ "queue_bounce", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_BOUNCE, false },
+	{ "queue_retry", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RETRY, false,
+	  false },
+	{ "queue_release", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_RELEASE, false,
+	  false },
+	{ "queue_drop", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_DROP, false, false },
+	{ "queue_hold", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_HOLD, false, false },
+	{ "queue_bounce", REQUEST_QUEUE_CHANGE, QUEUE_CHANGE_BOUNCE, false,
+	  false },
 	{ .name = "resolve", .command = REQUEST_RESOLVE },
 	{ .name = "route", .command = REQUEST_ROUTE },
 	{ .name = "reload", .command = REQUEST_RELOAD },
 	{ .name = "milter_list", .command = REQUEST_MILTER_LIST },
+	{ .name = "domain_tls_list", .command = REQUEST_DOMAIN_TLS_LIST },
+	{ .name = "domain_tls_show",
+	  .command = REQUEST_DOMAIN_TLS_LIST,
+	  .needs_domain = true },
+	{ .name = "domain_tls_forget",
+	  .command = REQUEST_DOMAIN_TLS_FORGET,
+	  .needs_domain = true },
 };
 
 static bool find_command(const char *name, struct request *ret_request)
@@ -194,6 +204,7 @@ static bool find_command(const char *name, struct request *ret_request)
 		ret_request->command = commands[i].command;
 		ret_request->change = commands[i].change;
 		ret_request->with_header = commands[i].with_header;
+		ret_request->needs_domain = commands[i].needs_domain;
 		return true;
 	}
 	return false;
@@ -208,7 +219,12 @@ static const char *read_request(json_t *object, struct arena *arena,
 	case REQUEST_RESOLVE:
 		return read_address(object, "address", arena, r);
 	case REQUEST_ROUTE:
+	case REQUEST_DOMAIN_TLS_FORGET:
 		return read_address(object, "domain", arena, r);
+	case REQUEST_DOMAIN_TLS_LIST:
+		return r->needs_domain
+			       ? read_address(object, "domain", arena, r)
+			       : NULL;
 	case REQUEST_QUEUE_LIST:
 		return read_list(object, arena, r);
 	case REQUEST_RELOAD:

@@ -9,6 +9,9 @@
  *   {"command":"resolve","address":"user@example.com"}
  *   {"command":"route","domain":"example.org"}
  *   {"command":"reload"}
+ *   {"command":"domain_tls_list"}: of all
+ *   {"command":"domain_tls_show","domain":"example.org"}, domain_tls_forget:
+ *   a domain, or "via:a.example/b.example"
  *   {"command":"milter_list"}
  *
  * A selector is one or more of
@@ -32,6 +35,8 @@ enum request_command {
 	REQUEST_ROUTE,
 	REQUEST_RELOAD,
 	REQUEST_MILTER_LIST,
+	REQUEST_DOMAIN_TLS_LIST,
+	REQUEST_DOMAIN_TLS_FORGET,
 };
 
 struct request {
@@ -40,9 +45,11 @@ struct request {
 	struct selector selector; /* QUEUE_LIST, QUEUE_CHANGE */
 	bool is_all;              /* QUEUE_CHANGE without a selector */
 	bool with_header;         /* QUEUE_LIST */
+	bool needs_domain;        /* DOMAIN_TLS_LIST: not of all */
 	struct slice reason;      /* QUEUE_CHANGE: of a hold; in the arena */
 	struct slice
-		address; /* RESOLVE, and the domain of ROUTE; in the arena */
+		address; /* RESOLVE, and the domain of ROUTE and DOMAIN_TLS_*,
+		            empty for all; in the arena */
 };
 
 /* Reads a line. Returns NULL, or what is wrong with it; then *ret_request is

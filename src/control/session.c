@@ -43,12 +43,42 @@ static void ask(struct session *s, struct link *peer, struct message *m)
 	link_send(peer, m, -1);
 }
 
-void session_ask_page(struct session *s)
+static void ask_domains(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_DOMAIN_TLS_LIST, .fd = -1 };
+
+	m.domain_tls_list = (struct msg_domain_tls_list){
+		.id = s->id,
+		.destination = s->request.address,
+		.after = { s->after_name, s->after_octets },
+	};
+	if (queue == NULL)
+		session_fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_forget(struct session *s)
+{
+	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_DOMAIN_TLS_FORGET, .fd = -1 };
+
+	m.domain_tls_forget = (struct msg_domain_tls_forget){
+		.id = s->id,
+		.destination = s->request.address,
+	};
+	if (queue == NULL)
+		session_fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, &m);
+}
+
+static void ask_queue(struct session *s)
 {
 	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
 	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
 
-	s->wants_page = false;
 	m.queue_list = (struct msg_queue_list){
 		.id = s->id,
 		.after = s->after,
@@ -60,6 +90,15 @@ void session_ask_page(struct session *s)
 		session_fail(s, "the queue is away; try again");
 	else
 		ask(s, queue, &m);
+}
+
+void session_ask_page(struct session *s)
+{
+	s->wants_page = false;
+	if (s->request.command == REQUEST_DOMAIN_TLS_LIST)
+		ask_domains(s);
+	else
+		ask_queue(s);
 }
 
 static void ask_change(struct session *s)
@@ -141,9 +180,10 @@ static void ask_milters(struct session *s)
 void session_begin(struct session *s)
 {
 	s->id = ++s->control->last_id;
-	s->after = 0;
+	s->after = s->after_octets = s->listed = 0;
 	switch (s->request.command) {
 	case REQUEST_QUEUE_LIST:
+	case REQUEST_DOMAIN_TLS_LIST:
 		session_ask_page(s);
 		break;
 	case REQUEST_QUEUE_CHANGE:
@@ -160,6 +200,9 @@ void session_begin(struct session *s)
 		break;
 	case REQUEST_MILTER_LIST:
 		ask_milters(s);
+		break;
+	case REQUEST_DOMAIN_TLS_FORGET:
+		ask_forget(s);
 		break;
 	}
 }

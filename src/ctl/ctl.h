@@ -29,6 +29,7 @@ struct ctl {
 
 /* One for each verb. */
 int cmd_check_config(const struct ctl *ctl);
+int cmd_domain_tls(const struct ctl *ctl);
 int cmd_milter(const struct ctl *ctl);
 int cmd_milter_check(const struct ctl *ctl); /* arguments: check NAME [FILE] */
 int cmd_queue(const struct ctl *ctl);

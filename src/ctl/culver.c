@@ -12,6 +12,9 @@ static const char help[] =
 	"usage: culver [OPTION...] COMMAND\n"
 	"\n"
 	"  check-config        say what is wrong with the configuration\n"
+	"  domain-tls [list]   say how well mail for each domain was protected\n"
+	"  domain-tls show DOMAIN, domain-tls forget DOMAIN\n"
+	"                      the same for one; accept less than that again\n"
 	"  milter [list]       say how each filter is doing\n"
 	"  milter check NAME [FILE]\n"
 	"                      see whether a filter works, with this message\n"
@@ -62,6 +65,7 @@ static const struct {
 	size_t arguments_min, arguments_max;
 } verbs[] = {
 	{ "check-config", cmd_check_config, 0, 0 },
+	{ "domain-tls", cmd_domain_tls, 0, 2 },
 	{ "help", cmd_help, 0, 0 },
 	{ "milter", cmd_milter, 0, 3 },
 	{ "queue", cmd_queue, 0, 2 },
