@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/descriptor.h"
+#include "deliver/known.h"
 #include "deliver/outcome.h"
 
 #include <assert.h>
@@ -30,7 +31,7 @@ struct job {
 	struct jobs *jobs;
 	struct link *from; /* NULL once it is gone */
 	bool is_attempt;
-	uint64_t id;
+	uint64_t id, queue_id;
 	int fd;
 	uint64_t begun_ms;
 	struct arena *arena;
@@ -46,6 +47,7 @@ struct jobs {
 	unsigned waiting_max;
 	jobs_on_empty *on_empty;
 	void *arg;
+	struct known *known;
 	TAILQ_HEAD(job_list, job) all;
 };
 
@@ -58,6 +60,7 @@ struct jobs *jobs_new(const struct jobs_ways *ways, unsigned waiting_max,
 	jobs->waiting_max = waiting_max;
 	jobs->on_empty = on_empty;
 	jobs->arg = arg;
+	jobs->known = known_new();
 	TAILQ_INIT(&jobs->all);
 	return jobs;
 }
@@ -80,6 +83,7 @@ void jobs_free(struct jobs **jobs)
 		return;
 	while ((j = TAILQ_FIRST(&(*jobs)->all)) != NULL)
 		job_free(&j);
+	known_free(&(*jobs)->known);
 	mem_free(jobs);
 }
 
@@ -146,6 +150,10 @@ static void end_part(struct part *part, const struct remote_end *end)
 	part->remote = NULL;
 	if (end->outcome.kind != OUTCOME_CANCELLED)
 		log_result(j->trace, part->target, j->begun_ms, end);
+	if (part->target.kind == TARGET_REMOTE &&
+	    end->outcome.kind == OUTCOME_DELIVERED)
+		known_add(jobs->known, j->queue_id, part->target,
+			  &end->outcome);
 	if (j->from != NULL)
 		send_result(j->from, j->is_attempt, j->id,
 			    (size_t)(part - j->parts), end);
@@ -270,6 +278,7 @@ static void start(struct jobs *jobs, const struct job_request *request, int fd)
 	j->from = request->from;
 	j->is_attempt = request->is_attempt;
 	j->id = request->id;
+	j->queue_id = request->queue_id;
 	j->fd = fd;
 	j->begun_ms = clock_monotonic_ms();
 	j->arena = arena_new(JOB_ARENA_OCTETS);
@@ -294,6 +303,26 @@ static bool is_possible(const struct job_request *request)
 	return true;
 }
 
+/* Whether a queue asks again for what its forerunner could not write down. */
+static bool is_answered(struct jobs *jobs, const struct job_request *request)
+{
+	const struct target *to = request->targets.items;
+	struct remote_end end = { 0 };
+	const struct outcome *outcome;
+
+	if (request->targets.count != 1 || to->kind != TARGET_REMOTE)
+		return false;
+	outcome = known_find(jobs->known, request->queue_id, *to);
+	if (outcome == NULL)
+		return false;
+	LOG(LOG_INFO, NULL, "was delivered before",
+	    log_text("trace", request->trace),
+	    log_text("recipient", to->address));
+	end.outcome = *outcome;
+	send_result(request->from, request->is_attempt, request->id, 0, &end);
+	return true;
+}
+
 void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 {
 	size_t count = request->targets.count;
@@ -311,7 +340,7 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 		   jobs->waiting_max) {
 		jobs_refuse(request,
 			    outcome_deferred(3, 2, "busy: too many wait"));
-	} else if (count > 0) {
+	} else if (count > 0 && !is_answered(jobs, request)) {
 		start(jobs, request, fd);
 		return;
 	}
