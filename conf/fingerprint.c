@@ -21,6 +21,14 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t n)
 	return h;
 }
 
+/* A change of one number always changes the result. */
+static uint64_t hash_numbers(uint64_t h, const uint64_t *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		h = (h ^ numbers[i]) * 0x100000001b3ULL;
+	return h;
+}
+
 static uint64_t hash_stat(uint64_t h, const struct stat *st)
 {
 	const uint64_t facts[] = {
@@ -30,7 +38,7 @@ static uint64_t hash_stat(uint64_t h, const struct stat *st)
 		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
 	};
 
-	return hash(h, facts, sizeof(facts));
+	return hash_numbers(h, facts, sizeof(facts) / sizeof(facts[0]));
 }
 
 /* The name itself, which may be a link, and what it leads to. */
@@ -71,7 +79,7 @@ static uint64_t hash_directory(int dirfd, const char *name,
 			(void)snprintf(path, sizeof(path), "%s/%s",
 				       entry->d_name, files[i]);
 			inner = hash_file(fd, path);
-			h = hash(h, &inner, sizeof(inner));
+			h = hash_numbers(h, &inner, 1);
 		}
 		sum += h;
 	}
@@ -99,7 +107,8 @@ uint64_t tree_fingerprint(const char *dir)
 	parts[3] = hash_file(fd, "hooks");
 	parts[4] = hash_file(fd, "hooks/post-data");
 	parts[5] = hash_file(fd, "hooks/alias-resolve");
-	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
+	return hash_numbers(0xcbf29ce484222325ULL, parts,
+			    sizeof(parts) / sizeof(parts[0]));
 }
 
 uint64_t tree_system_fingerprint(const struct conf *conf)
@@ -110,5 +119,6 @@ uint64_t tree_system_fingerprint(const struct conf *conf)
 				   hash_file(AT_FDCWD, trust_anchor_path(conf)),
 				   hash_file(AT_FDCWD, roots_path(conf)) };
 
-	return hash(0xcbf29ce484222325ULL, parts, sizeof(parts));
+	return hash_numbers(0xcbf29ce484222325ULL, parts,
+			    sizeof(parts) / sizeof(parts[0]));
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { DAY_S = 86400, KEYS = 2, ARENA_OCTETS = 64 << 10 };
+enum { DAY_S = 86400, ARENA_OCTETS = 64 << 10 };
 
 static const struct slice srs = SLICE("srs");
 
@@ -36,35 +36,35 @@ static bool is_due(const struct store_key *newest, int64_t now)
 }
 
 static int load(struct store *store, int64_t now, struct arena *arena,
-		struct store_key keys[KEYS])
+		struct store_keys *keys)
 {
-	size_t count = 0;
-	int r = store_load_keys(store, srs, KEYS, arena, keys, &count);
+	int r = store_load_keys(store, srs, arena, keys);
 
-	if (r < 0 || (count > 0 && !is_due(&keys[0], now)))
+	if (r < 0 || (keys->count > 0 && !is_due(&keys->items[0], now)))
 		return r;
 	r = add_key(store, now);
-	if (r < 0 && count == 0)
+	if (r < 0 && keys->count == 0)
 		return r;
 	/* An old one is better than none, when the disk is full. */
-	return store_load_keys(store, srs, KEYS, arena, keys, &count);
+	return store_load_keys(store, srs, arena, keys);
 }
 
 int keyring_look(struct keyring *k, struct store *store, int64_t now,
 		 bool *ret_is_new)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
-	struct store_key keys[KEYS] = { { .made = 0 } };
+	struct store_keys keys = { .count = 0 };
 	int r;
 
 	*ret_is_new = false;
 	if (k->looked != 0 && now >= k->looked &&
 	    now - k->looked < KEYRING_LOOK_S)
 		return 0;
-	r = load(store, now, arena, keys);
+	r = load(store, now, arena, &keys);
 	if (r < 0)
 		return r;
 	k->looked = now;
-	*ret_is_new = srs_keyring_set(&k->srs, keys[0].octets, keys[1].octets);
+	*ret_is_new = srs_keyring_set(&k->srs, keys.items[0].octets,
+				      keys.items[1].octets);
 	return 0;
 }

@@ -199,11 +199,10 @@ int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
 	return s->ops->has_message(s, queue_id, ret_has);
 }
 
-int store_load_keys(struct store *s, struct slice name, size_t max,
-		    struct arena *arena, struct store_key ret_keys[],
-		    size_t *ret_count)
+int store_load_keys(struct store *s, struct slice name, struct arena *arena,
+		    struct store_keys *ret_keys)
 {
-	return s->ops->load_keys(s, name, max, arena, ret_keys, ret_count);
+	return s->ops->load_keys(s, name, arena, ret_keys);
 }
 
 int store_load_tls(struct store *s, struct slice destination,

@@ -136,6 +136,11 @@ struct store_key {
 	struct slice octets;
 	int64_t made;
 };
+enum { STORE_KEYS = 2 }; /* that are given: the newest, and the one before */
+struct store_keys {
+	struct store_key items[STORE_KEYS];
+	size_t count;
+};
 int store_add_key(struct store *s, struct slice name, struct slice octets,
 		  int64_t made);
 
@@ -190,10 +195,9 @@ int store_find_trace(struct store *s, struct slice trace, size_t max,
 		     uint64_t ret_queue_ids[], size_t *ret_count);
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 
-/* At most max keys of this name, the newest first. */
-int store_load_keys(struct store *s, struct slice name, size_t max,
-		    struct arena *arena, struct store_key ret_keys[],
-		    size_t *ret_count);
+/* The keys of this name, the newest first. */
+int store_load_keys(struct store *s, struct slice name, struct arena *arena,
+		    struct store_keys *ret_keys);
 
 int store_load_tls(struct store *s, struct slice destination,
 		   struct arena *arena, struct store_tls *ret_tls);

@@ -49,9 +49,8 @@ struct store_ops {
 	int (*find_trace)(struct store *s, struct slice trace, size_t max,
 			  uint64_t ret_queue_ids[], size_t *ret_count);
 	int (*has_message)(struct store *s, uint64_t queue_id, bool *ret_has);
-	int (*load_keys)(struct store *s, struct slice name, size_t max,
-			 struct arena *arena, struct store_key ret_keys[],
-			 size_t *ret_count);
+	int (*load_keys)(struct store *s, struct slice name,
+			 struct arena *arena, struct store_keys *ret_keys);
 	int (*load_tls)(struct store *s, struct slice destination,
 			struct arena *arena, struct store_tls *ret_tls);
 	int (*list_tls)(struct store *s, struct slice after, size_t max,

@@ -189,9 +189,8 @@ int pg_count(struct store *s, uint64_t *ret_total);
 int pg_find_trace(struct store *s, struct slice trace, size_t max,
 		  uint64_t ret_queue_ids[], size_t *ret_count);
 int pg_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
-int pg_load_keys(struct store *s, struct slice name, size_t max,
-		 struct arena *arena, struct store_key ret_keys[],
-		 size_t *ret_count);
+int pg_load_keys(struct store *s, struct slice name, struct arena *arena,
+		 struct store_keys *ret_keys);
 int pg_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int pg_read_content(struct store *s, uint64_t queue_id, size_t max,
 		    struct arena *arena, struct slice *ret_octets);

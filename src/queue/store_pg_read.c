@@ -268,24 +268,26 @@ int pg_find_trace(struct store *store, struct slice trace, size_t max,
 	return r;
 }
 
-int pg_load_keys(struct store *store, struct slice name, size_t max,
-		 struct arena *arena, struct store_key ret_keys[],
-		 size_t *ret_count)
+int pg_load_keys(struct store *store, struct slice name, struct arena *arena,
+		 struct store_keys *ret_keys)
 {
 	struct pg_params p = { .count = 0 };
 	PGresult *result = NULL;
 	int r;
 
 	pg_bytes(&p, name);
-	pg_number(&p, max);
+	pg_number(&p, STORE_KEYS);
 	r = ask(pg_of(store), PG_LOAD_KEYS, &p, &result);
 	if (r == 0) {
-		*ret_count = (size_t)PQntuples(result);
-		for (size_t i = 0; i < *ret_count; i++) {
-			ret_keys[i].octets = arena_copy(
+		size_t count = (size_t)PQntuples(result);
+
+		ret_keys->count = count < STORE_KEYS ? count : STORE_KEYS;
+		for (size_t i = 0; i < ret_keys->count; i++) {
+			struct store_key *key = &ret_keys->items[i];
+
+			key->octets = arena_copy(
 				arena, pg_get_bytes(result, (int)i, 0));
-			ret_keys[i].made =
-				(int64_t)pg_get_number(result, (int)i, 1);
+			key->made = (int64_t)pg_get_number(result, (int)i, 1);
 		}
 	}
 	PQclear(result);

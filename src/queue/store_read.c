@@ -235,9 +235,8 @@ int sqlite_find_trace(struct store *store, struct slice trace, size_t max,
 	return 0;
 }
 
-int sqlite_load_keys(struct store *store, struct slice name, size_t max,
-		     struct arena *arena, struct store_key ret_keys[],
-		     size_t *ret_count)
+int sqlite_load_keys(struct store *store, struct slice name,
+		     struct arena *arena, struct store_keys *ret_keys)
 {
 	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_LOAD_KEYS];
@@ -246,16 +245,16 @@ int sqlite_load_keys(struct store *store, struct slice name, size_t max,
 	int r = 0;
 
 	store_bind_text(st, 1, name);
-	store_bind(st, 2, max);
-	while (count < max && (r = store_fetch(s, ST_LOAD_KEYS)) == 1) {
+	store_bind(st, 2, STORE_KEYS);
+	while (count < STORE_KEYS && (r = store_fetch(s, ST_LOAD_KEYS)) == 1) {
 		c.next = 0;
-		ret_keys[count].octets = next_blob(&c);
-		ret_keys[count++].made = (int64_t)next_number(&c);
+		ret_keys->items[count].octets = next_blob(&c);
+		ret_keys->items[count++].made = (int64_t)next_number(&c);
 	}
 	store_reset(s, ST_LOAD_KEYS);
 	if (r < 0)
 		return r;
-	*ret_count = count;
+	ret_keys->count = count;
 	return 0;
 }
 

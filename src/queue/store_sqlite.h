@@ -135,9 +135,8 @@ int sqlite_count(struct store *s, uint64_t *ret_total);
 int sqlite_find_trace(struct store *s, struct slice trace, size_t max,
 		      uint64_t ret_queue_ids[], size_t *ret_count);
 int sqlite_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
-int sqlite_load_keys(struct store *s, struct slice name, size_t max,
-		     struct arena *arena, struct store_key ret_keys[],
-		     size_t *ret_count);
+int sqlite_load_keys(struct store *s, struct slice name, struct arena *arena,
+		     struct store_keys *ret_keys);
 int sqlite_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int sqlite_read_content(struct store *s, uint64_t queue_id, size_t max,
 			struct arena *arena, struct slice *ret_octets);
