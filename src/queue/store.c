@@ -211,11 +211,10 @@ int store_load_tls(struct store *s, struct slice destination,
 	return s->ops->load_tls(s, destination, arena, ret_tls);
 }
 
-int store_list_tls(struct store *s, struct slice after, size_t max,
-		   struct arena *arena, struct store_tls ret_tls[],
-		   size_t *ret_count)
+int store_list_tls(struct store *s, struct slice after,
+		   struct store_tls_page *page)
 {
-	return s->ops->list_tls(s, after, max, arena, ret_tls, ret_count);
+	return s->ops->list_tls(s, after, page);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)

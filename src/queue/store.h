@@ -201,10 +201,16 @@ int store_load_keys(struct store *s, struct slice name, struct arena *arena,
 
 int store_load_tls(struct store *s, struct slice destination,
 		   struct arena *arena, struct store_tls *ret_tls);
-/* At most max of them after that destination, ascending. */
-int store_list_tls(struct store *s, struct slice after, size_t max,
-		   struct arena *arena, struct store_tls ret_tls[],
-		   size_t *ret_count);
+/* Where many of them go. */
+struct store_tls_page {
+	struct arena *arena;
+	struct store_tls *items; /* room for max */
+	size_t max;
+	size_t count; /* the result */
+};
+/* Those after that destination, ascending. */
+int store_list_tls(struct store *s, struct slice after,
+		   struct store_tls_page *page);
 
 /* The content from offset 0: a sealed memfd or a file opened for reading; the
  * caller's. */

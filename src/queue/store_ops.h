@@ -53,9 +53,8 @@ struct store_ops {
 			 struct arena *arena, struct store_keys *ret_keys);
 	int (*load_tls)(struct store *s, struct slice destination,
 			struct arena *arena, struct store_tls *ret_tls);
-	int (*list_tls)(struct store *s, struct slice after, size_t max,
-			struct arena *arena, struct store_tls ret_tls[],
-			size_t *ret_count);
+	int (*list_tls)(struct store *s, struct slice after,
+			struct store_tls_page *page);
 	int (*open_content)(struct store *s, uint64_t queue_id, int *ret_fd);
 	int (*read_content)(struct store *s, uint64_t queue_id, size_t max,
 			    struct arena *arena, struct slice *ret_octets);

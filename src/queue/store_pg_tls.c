@@ -77,9 +77,8 @@ int pg_load_tls(struct store *store, struct slice destination,
 	return r;
 }
 
-int pg_list_tls(struct store *store, struct slice after, size_t max,
-		struct arena *arena, struct store_tls ret_tls[],
-		size_t *ret_count)
+int pg_list_tls(struct store *store, struct slice after,
+		struct store_tls_page *page)
 {
 	struct pg *s = pg_of(store);
 	struct pg_params p = { .count = 0 };
@@ -87,12 +86,13 @@ int pg_list_tls(struct store *store, struct slice after, size_t max,
 	int r;
 
 	pg_bytes(&p, after);
-	pg_number(&p, max);
+	pg_number(&p, page->max);
 	r = ask(s, PG_LIST_TLS, &p, &result);
 	if (r == 0) {
-		*ret_count = (size_t)PQntuples(result);
-		for (size_t i = 0; i < *ret_count; i++)
-			read_row(s, result, (int)i, arena, &ret_tls[i]);
+		page->count = (size_t)PQntuples(result);
+		for (size_t i = 0; i < page->count; i++)
+			read_row(s, result, (int)i, page->arena,
+				 &page->items[i]);
 	}
 	PQclear(result);
 	return r;

@@ -149,8 +149,7 @@ int sqlite_forget_tls(struct store *s, struct slice destination,
 		      int64_t expired, uint64_t *ret_count);
 int sqlite_load_tls(struct store *s, struct slice destination,
 		    struct arena *arena, struct store_tls *ret_tls);
-int sqlite_list_tls(struct store *s, struct slice after, size_t max,
-		    struct arena *arena, struct store_tls ret_tls[],
-		    size_t *ret_count);
+int sqlite_list_tls(struct store *s, struct slice after,
+		    struct store_tls_page *page);
 
 #endif

@@ -73,9 +73,8 @@ int sqlite_load_tls(struct store *store, struct slice destination,
 	return r < 0 ? r : 0;
 }
 
-int sqlite_list_tls(struct store *store, struct slice after, size_t max,
-		    struct arena *arena, struct store_tls ret_tls[],
-		    size_t *ret_count)
+int sqlite_list_tls(struct store *store, struct slice after,
+		    struct store_tls_page *page)
 {
 	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_LIST_TLS];
@@ -83,12 +82,12 @@ int sqlite_list_tls(struct store *store, struct slice after, size_t max,
 	int r = 0;
 
 	store_bind_text(st, 1, after);
-	store_bind(st, 2, max);
-	while (count < max && (r = store_fetch(s, ST_LIST_TLS)) == 1)
-		read_row(st, arena, &ret_tls[count++]);
+	store_bind(st, 2, page->max);
+	while (count < page->max && (r = store_fetch(s, ST_LIST_TLS)) == 1)
+		read_row(st, page->arena, &page->items[count++]);
 	store_reset(s, ST_LIST_TLS);
 	if (r < 0)
 		return r;
-	*ret_count = count;
+	page->count = count;
 	return 0;
 }

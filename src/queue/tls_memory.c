@@ -42,10 +42,11 @@ static struct slice via_name(struct slice hosts, struct arena *arena)
 	char *p = arena_alloc(arena, via.n + hosts.n);
 
 	memcpy(p, via.p, via.n);
-	for (size_t i = 0; i < hosts.n; i++)
-		p[via.n + i] = hosts.p[i] >= 'A' && hosts.p[i] <= 'Z'
-				       ? (char)(hosts.p[i] | 0x20)
-				       : hosts.p[i];
+	for (size_t i = 0; i < hosts.n; i++) {
+		p[via.n + i] = hosts.p[i];
+		if (hosts.p[i] >= 'A' && hosts.p[i] <= 'Z')
+			p[via.n + i] = (char)(hosts.p[i] | 0x20);
+	}
 	return (struct slice){ p, via.n + hosts.n };
 }
 
@@ -162,17 +163,15 @@ static void send_entry(const struct peers *peers, struct link *to, uint64_t id,
 }
 
 static int load_page(struct tls_memory *t, const struct msg_domain_tls_list *m,
-		     struct arena *arena,
-		     struct store_tls page[TLS_MEMORY_PAGE], size_t *ret_count)
+		     struct store_tls_page *page)
 {
 	int r;
 
 	if (m->destination.n == 0)
-		return store_list_tls(t->store, m->after, TLS_MEMORY_PAGE,
-				      arena, page, ret_count);
-	r = store_load_tls(t->store, name_of(m->destination, arena), arena,
-			   page);
-	*ret_count = r == 0;
+		return store_list_tls(t->store, m->after, page);
+	r = store_load_tls(t->store, name_of(m->destination, page->arena),
+			   page->arena, page->items);
+	page->count = r == 0;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -181,20 +180,24 @@ void tls_memory_list(struct tls_memory *t, const struct peers *peers,
 		     int64_t now)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
-	struct store_tls page[TLS_MEMORY_PAGE];
+	struct store_tls *items =
+		arena_array(arena, TLS_MEMORY_PAGE, sizeof(*items));
+	struct store_tls_page page = { .arena = arena,
+				       .items = items,
+				       .max = TLS_MEMORY_PAGE };
 	struct message end = { .type = MESSAGE_DOMAIN_TLS_END };
-	size_t count = 0;
-	int r = load_page(t, m, arena, page, &count);
+	int r = load_page(t, m, &page);
 
-	for (size_t i = 0; i < count; i++)
-		if (page[i].seen > expired_at(t->settings, now))
-			send_entry(peers, from, m->id, &page[i]);
+	for (size_t i = 0; i < page.count; i++)
+		if (items[i].seen > expired_at(t->settings, now))
+			send_entry(peers, from, m->id, &items[i]);
 	end.domain_tls_end = (struct msg_domain_tls_end){
 		.id = m->id,
 		.error = (uint32_t)-r,
-		.after = count > 0 ? page[count - 1].destination : m->after,
+		.after = page.count > 0 ? items[page.count - 1].destination
+					: m->after,
 		.is_last = r < 0 || m->destination.n > 0 ||
-			   count < TLS_MEMORY_PAGE,
+			   page.count < TLS_MEMORY_PAGE,
 	};
 	peers_send(peers, from, &end, -1);
 }
