@@ -188,12 +188,6 @@ int store_count(struct store *s, uint64_t *ret_total)
 	return s->ops->count(s, ret_total);
 }
 
-int store_find_trace(struct store *s, struct slice trace, size_t max,
-		     uint64_t ret_queue_ids[], size_t *ret_count)
-{
-	return s->ops->find_trace(s, trace, max, ret_queue_ids, ret_count);
-}
-
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has)
 {
 	return s->ops->has_message(s, queue_id, ret_has);

@@ -190,9 +190,6 @@ int store_count(struct store *s, uint64_t *ret_total);
 /* What it holds on this node's disk, content included; 0 if that is elsewhere.
  * Cheap. */
 uint64_t store_octets(struct store *s);
-/* At most max messages with this trace. */
-int store_find_trace(struct store *s, struct slice trace, size_t max,
-		     uint64_t ret_queue_ids[], size_t *ret_count);
 int store_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 
 /* The keys of this name, the newest first. */

@@ -46,8 +46,6 @@ struct store_ops {
 		    struct store_page *page);
 	int (*count)(struct store *s, uint64_t *ret_total);
 	uint64_t (*octets)(struct store *s); /* NULL: it is elsewhere */
-	int (*find_trace)(struct store *s, struct slice trace, size_t max,
-			  uint64_t ret_queue_ids[], size_t *ret_count);
 	int (*has_message)(struct store *s, uint64_t queue_id, bool *ret_has);
 	int (*load_keys)(struct store *s, struct slice name,
 			 struct arena *arena, struct store_keys *ret_keys);

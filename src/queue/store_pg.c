@@ -266,7 +266,6 @@ static const struct store_ops ops = {
 	.load_place = pg_load_place,
 	.list = pg_list,
 	.count = pg_count,
-	.find_trace = pg_find_trace,
 	.has_message = pg_has_message,
 	.load_keys = pg_load_keys,
 	.load_tls = pg_load_tls,

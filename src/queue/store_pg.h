@@ -74,7 +74,6 @@ enum pg_statement {
 	PG_LIST_OF,
 	PG_COUNT,
 	PG_HAS_MESSAGE,
-	PG_FIND_TRACE,
 	PG_CONTENT,
 	PG_PIECE,
 	PG_STATEMENTS,
@@ -186,8 +185,6 @@ int pg_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 int pg_list(struct store *s, uint64_t queue_id, uint64_t after,
 	    struct store_page *page);
 int pg_count(struct store *s, uint64_t *ret_total);
-int pg_find_trace(struct store *s, struct slice trace, size_t max,
-		  uint64_t ret_queue_ids[], size_t *ret_count);
 int pg_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 int pg_load_keys(struct store *s, struct slice name, struct arena *arena,
 		 struct store_keys *ret_keys);

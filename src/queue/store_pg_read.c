@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "queue/body.h"
+#include "queue/store_row.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,93 +12,36 @@
 /* --- rows ------------------------------------------------------------------------ */
 
 struct row_reader {
-	const struct pg *s;
+	struct store_row row;
 	const PGresult *result;
-	int row, column;
-	struct arena *arena;
+	int number; /* of the row */
 };
 
-static uint64_t next_number(struct row_reader *c)
+static uint64_t number_of(const struct store_row *row, int column)
 {
-	return pg_get_number(c->result, c->row, c->column++);
+	const struct row_reader *c = (const struct row_reader *)row;
+
+	return pg_get_number(c->result, c->number, column);
 }
 
-/* 0 stands for never. */
-static int64_t next_time(struct row_reader *c)
+static struct slice octets_of(const struct store_row *row, int column)
 {
-	int64_t time = (int64_t)next_number(c);
+	const struct row_reader *c = (const struct row_reader *)row;
 
-	return time != 0 ? time - c->s->skew_s : 0;
+	return pg_get_bytes(c->result, c->number, column);
 }
 
-static struct slice next_text(struct row_reader *c)
-{
-	return arena_copy(c->arena,
-			  pg_get_bytes(c->result, c->row, c->column++));
-}
-
-static struct target next_target(struct row_reader *c)
-{
-	uint64_t kind = next_number(c);
-	struct target target = { .address = next_text(c) };
-
-	target.via = next_text(c);
-	target.is_forwarded = next_number(c) != 0;
-	target.kind =
-		kind <= TARGET_REMOTE ? (enum target_kind)kind : TARGET_MAILBOX;
-	return target;
-}
-
-static void next_outcome(struct row_reader *c, struct outcome *ret_outcome)
-{
-	uint64_t kind = next_number(c), code = next_number(c);
-	uint64_t status = next_number(c);
-
-	*ret_outcome = (struct outcome){
-		.kind = kind <= OUTCOME_CANCELLED ? (enum outcome_kind)kind
-						  : OUTCOME_DEFERRED,
-		.code = (uint16_t)code,
-		.status = { (uint8_t)(status >> 16), (uint8_t)(status >> 8),
-			    (uint8_t)status },
-		.text = next_text(c),
-	};
-}
-
-/* In the order of ENTRY in store_pg_schema.c. */
 static void read_entry(const struct pg *s, const PGresult *result, int row,
 		       struct arena *arena, struct store_entry *ret_entry)
 {
-	struct row_reader c = {
-		.s = s, .result = result, .row = row, .arena = arena
-	};
-	struct store_message *m = &ret_entry->message;
-	struct store_recipient *r = &ret_entry->recipient;
+	struct row_reader c = { .row = { .number = number_of,
+					 .octets = octets_of,
+					 .arena = arena,
+					 .skew_s = s->skew_s },
+				.result = result,
+				.number = row };
 
-	r->queue_id = m->queue_id = next_number(&c);
-	m->trace = next_text(&c);
-	m->reverse_path = next_text(&c);
-	m->envid = next_text(&c);
-	m->login = next_text(&c);
-	m->ret = (uint32_t)next_number(&c);
-	m->is_8bit = next_number(&c) != 0;
-	m->is_smtputf8 = next_number(&c) != 0;
-	m->arrived = next_time(&c);
-	m->since = next_time(&c);
-	m->hold = next_text(&c);
-	m->content_octets = next_number(&c);
-	r->row = next_number(&c);
-	r->place = (uint32_t)next_number(&c);
-	r->target = next_target(&c);
-	r->original = next_text(&c);
-	r->orcpt_type = next_text(&c);
-	r->orcpt = next_text(&c);
-	r->notify = (uint32_t)next_number(&c);
-	r->line = (enum store_line)(next_number(&c) % STORE_LINES);
-	r->due = next_time(&c);
-	r->attempts = (uint32_t)next_number(&c);
-	r->holder = next_number(&c);
-	r->last_try = next_time(&c);
-	next_outcome(&c, &r->last);
+	store_row_read(&c.row, ret_entry);
 }
 
 /* Also outside of a transaction. */
@@ -245,25 +189,6 @@ int pg_has_message(struct store *store, uint64_t queue_id, bool *ret_has)
 	r = ask(pg_of(store), PG_HAS_MESSAGE, &p, &result);
 	if (r == 0)
 		*ret_has = PQntuples(result) > 0;
-	PQclear(result);
-	return r;
-}
-
-int pg_find_trace(struct store *store, struct slice trace, size_t max,
-		  uint64_t ret_queue_ids[], size_t *ret_count)
-{
-	struct pg_params p = { .count = 0 };
-	PGresult *result = NULL;
-	int r;
-
-	pg_bytes(&p, trace);
-	pg_number(&p, max);
-	r = ask(pg_of(store), PG_FIND_TRACE, &p, &result);
-	if (r == 0) {
-		*ret_count = (size_t)PQntuples(result);
-		for (size_t i = 0; i < *ret_count; i++)
-			ret_queue_ids[i] = pg_get_number(result, (int)i, 0);
-	}
 	PQclear(result);
 	return r;
 }

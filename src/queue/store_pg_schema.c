@@ -261,8 +261,6 @@ const char *const pg_sql[PG_STATEMENTS] = {
 			     " ORDER BY id LIMIT $2",
 	[PG_COUNT] = "SELECT count(*) FROM recipient",
 	[PG_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = $1",
-	[PG_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = $1"
-			  " LIMIT $2",
 	[PG_CONTENT] = "SELECT content_octets,"
 		       " substring(content FROM 1 FOR $2::bigint::int)"
 		       " FROM message WHERE queue_id = $1",

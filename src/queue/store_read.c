@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "queue/body.h"
+#include "queue/store_row.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -9,94 +10,42 @@
 /* --- rows ------------------------------------------------------------------- */
 
 struct column_reader {
+	struct store_row row;
 	sqlite3_stmt *st;
-	int next;
-	struct arena *arena;
 };
 
-static uint64_t next_number(struct column_reader *c)
+static uint64_t number_of(const struct store_row *row, int column)
 {
-	return (uint64_t)sqlite3_column_int64(c->st, c->next++);
+	const struct column_reader *c = (const struct column_reader *)row;
+
+	return (uint64_t)sqlite3_column_int64(c->st, column);
 }
 
-static struct slice next_text(struct column_reader *c)
+static struct slice octets_of(const struct store_row *row, int column)
 {
-	const void *p = sqlite3_column_text(c->st, c->next);
-	int n = sqlite3_column_bytes(c->st, c->next++);
+	const struct column_reader *c = (const struct column_reader *)row;
+	const void *p = sqlite3_column_blob(c->st, column);
+	int n = sqlite3_column_bytes(c->st, column);
 
-	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
+	return (struct slice){ p, n > 0 ? (size_t)n : 0 };
 }
 
-static struct slice next_blob(struct column_reader *c)
+static struct column_reader reader(sqlite3_stmt *st, struct arena *arena)
 {
-	const void *p = sqlite3_column_blob(c->st, c->next);
-	int n = sqlite3_column_bytes(c->st, c->next++);
-
-	return arena_copy(c->arena, (struct slice){ p, n > 0 ? (size_t)n : 0 });
-}
-
-static struct target next_target(struct column_reader *c)
-{
-	uint64_t kind = next_number(c);
-	struct target target = { .address = next_text(c) };
-
-	target.via = next_text(c);
-	target.is_forwarded = next_number(c) != 0;
-	target.kind =
-		kind <= TARGET_REMOTE ? (enum target_kind)kind : TARGET_MAILBOX;
-	return target;
-}
-
-static void next_outcome(struct column_reader *c, struct outcome *ret_outcome)
-{
-	uint64_t kind = next_number(c), code = next_number(c);
-	uint64_t status = next_number(c);
-
-	*ret_outcome = (struct outcome){
-		.kind = kind <= OUTCOME_CANCELLED ? (enum outcome_kind)kind
-						  : OUTCOME_DEFERRED,
-		.code = (uint16_t)code,
-		.status = { (uint8_t)(status >> 16), (uint8_t)(status >> 8),
-			    (uint8_t)status },
-		.text = next_text(c),
-	};
+	return (struct column_reader){ .row = { .number = number_of,
+						.octets = octets_of,
+						.arena = arena },
+				       .st = st };
 }
 
 enum { COLUMN_ROW = 12 };
 
-/* In the order of ENTRY in store_schema.c. */
 static void read_entry(sqlite3_stmt *st, struct arena *arena,
 		       struct store_entry *ret_entry)
 {
-	struct column_reader c = { .st = st, .arena = arena };
-	struct store_message *m = &ret_entry->message;
-	struct store_recipient *r = &ret_entry->recipient;
+	struct column_reader c = reader(st, arena);
 
-	r->queue_id = m->queue_id = next_number(&c);
-	m->trace = next_text(&c);
-	m->reverse_path = next_text(&c);
-	m->envid = next_text(&c);
-	m->login = next_text(&c);
-	m->ret = (uint32_t)next_number(&c);
-	m->is_8bit = next_number(&c) != 0;
-	m->is_smtputf8 = next_number(&c) != 0;
-	m->arrived = (int64_t)next_number(&c);
-	m->since = (int64_t)next_number(&c);
-	m->hold = next_text(&c);
-	m->content_octets = next_number(&c);
-	r->row = next_number(&c);
-	r->place = (uint32_t)next_number(&c);
-	r->target = next_target(&c);
-	r->original = next_text(&c);
-	r->orcpt_type = next_text(&c);
-	r->orcpt = next_text(&c);
-	r->notify = (uint32_t)next_number(&c);
-	r->line = (enum store_line)(next_number(&c) % STORE_LINES);
-	r->due = (int64_t)next_number(&c);
-	r->attempts = (uint32_t)next_number(&c);
-	r->holder = next_number(&c);
-	r->last_try = (int64_t)next_number(&c);
-	next_outcome(&c, &r->last);
+	store_row_read(&c.row, ret_entry);
 }
 
 static int load(struct sqlite *s, enum statement which, struct arena *arena,
@@ -216,40 +165,22 @@ int sqlite_has_message(struct store *store, uint64_t queue_id, bool *ret_has)
 	return 0;
 }
 
-int sqlite_find_trace(struct store *store, struct slice trace, size_t max,
-		      uint64_t ret_queue_ids[], size_t *ret_count)
-{
-	struct sqlite *s = sqlite_of(store);
-	sqlite3_stmt *st = s->statements[ST_FIND_TRACE];
-	size_t count = 0;
-	int r = 0;
-
-	store_bind_text(st, 1, trace);
-	store_bind(st, 2, max);
-	while (count < max && (r = store_fetch(s, ST_FIND_TRACE)) == 1)
-		ret_queue_ids[count++] = (uint64_t)sqlite3_column_int64(st, 0);
-	store_reset(s, ST_FIND_TRACE);
-	if (r < 0)
-		return r;
-	*ret_count = count;
-	return 0;
-}
-
 int sqlite_load_keys(struct store *store, struct slice name,
 		     struct arena *arena, struct store_keys *ret_keys)
 {
 	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_LOAD_KEYS];
-	struct column_reader c = { .st = st, .arena = arena };
+	struct column_reader c = reader(st, arena);
 	size_t count = 0;
 	int r = 0;
 
 	store_bind_text(st, 1, name);
 	store_bind(st, 2, STORE_KEYS);
 	while (count < STORE_KEYS && (r = store_fetch(s, ST_LOAD_KEYS)) == 1) {
-		c.next = 0;
-		ret_keys->items[count].octets = next_blob(&c);
-		ret_keys->items[count++].made = (int64_t)next_number(&c);
+		c.row.column = 0;
+		ret_keys->items[count].octets = store_row_octets(&c.row);
+		ret_keys->items[count++].made =
+			(int64_t)store_row_number(&c.row);
 	}
 	store_reset(s, ST_LOAD_KEYS);
 	if (r < 0)

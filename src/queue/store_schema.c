@@ -179,8 +179,6 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LAST_ROW] = "SELECT coalesce(max(row), 0) FROM recipient",
 	[ST_COUNT] = "SELECT count(*) FROM recipient",
 	[ST_HAS_MESSAGE] = "SELECT 1 FROM message WHERE queue_id = ?",
-	[ST_FIND_TRACE] = "SELECT queue_id FROM message WHERE trace = ?"
-			  " LIMIT ?",
 	[ST_CONTENT] = "SELECT content FROM message WHERE queue_id = ?",
 	[ST_USED_OCTETS] = "SELECT (page_count - freelist_count) * page_size"
 			   " FROM pragma_page_count, pragma_freelist_count,"

@@ -328,7 +328,6 @@ static const struct store_ops ops = {
 	.list = sqlite_list,
 	.count = sqlite_count,
 	.octets = octets,
-	.find_trace = sqlite_find_trace,
 	.has_message = sqlite_has_message,
 	.load_keys = sqlite_load_keys,
 	.load_tls = sqlite_load_tls,

@@ -57,7 +57,6 @@ enum statement {
 	ST_LAST_ROW,
 	ST_COUNT,
 	ST_HAS_MESSAGE,
-	ST_FIND_TRACE,
 	ST_CONTENT,
 	ST_USED_OCTETS,
 	ST_FREE_PAGES,
@@ -132,8 +131,6 @@ int sqlite_load_place(struct store *s, uint64_t queue_id, uint32_t place,
 int sqlite_list(struct store *s, uint64_t queue_id, uint64_t after,
 		struct store_page *page);
 int sqlite_count(struct store *s, uint64_t *ret_total);
-int sqlite_find_trace(struct store *s, struct slice trace, size_t max,
-		      uint64_t ret_queue_ids[], size_t *ret_count);
 int sqlite_has_message(struct store *s, uint64_t queue_id, bool *ret_has);
 int sqlite_load_keys(struct store *s, struct slice name, struct arena *arena,
 		     struct store_keys *ret_keys);
