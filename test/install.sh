@@ -4,11 +4,13 @@
 run_packages="gcc make autoconf automake pkg-config libc6-dev
 	libevent-dev libssl-dev libsqlite3-dev libidn2-dev libunistring-dev
 	libconfuse-dev libjansson-dev libseccomp-dev libunbound-dev dns-root-data libpq-dev
+	libcurl4-openssl-dev libspf2-dev libpsl-dev publicsuffix zlib1g-dev
 	dovecot-core dovecot-lmtpd dovecot-imapd dovecot-sieve
 	python3 swaks libnet-ssleay-perl openssl util-linux"
 # To test it as well.
 test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
-	python3-pytest-xdist nsd ldnsutils sqlite3 postgresql s-nail procps clang-format clang-tidy cppcheck"
+	python3-pytest-xdist nsd ldnsutils sqlite3 postgresql s-nail procps
+	python3-spf python3-authheaders python3-dnspython clang-format clang-tidy cppcheck"
 # Filters that Culver is tried with. They are run as nobody in directories of
 # the tests' own; no database of viruses or of rules is fetched.
 filter_packages="libmilter-dev python3-milter python3-dkim miltertest

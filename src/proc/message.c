@@ -57,7 +57,8 @@ const char *role_name(enum role role)
 		[ROLE_PARENT] = "parent",   [ROLE_RECEIVE] = "receive",
 		[ROLE_QUEUE] = "queue",     [ROLE_DELIVER] = "deliver",
 		[ROLE_CONTROL] = "control", [ROLE_HOOK] = "hook",
-		[ROLE_LOOKUP] = "lookup",   [ROLE_COUNT] = "?",
+		[ROLE_LOOKUP] = "lookup",   [ROLE_VERIFY] = "verify",
+		[ROLE_KEYRING] = "keyring", [ROLE_COUNT] = "?",
 	};
 
 	return names[role < ROLE_COUNT ? role : ROLE_COUNT];

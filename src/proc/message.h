@@ -12,6 +12,8 @@ enum role {
 	ROLE_CONTROL,
 	ROLE_HOOK,
 	ROLE_LOOKUP,
+	ROLE_VERIFY,
+	ROLE_KEYRING,
 	ROLE_COUNT,
 	ROLE_ANY = ROLE_COUNT, /* in messages.def only */
 };
@@ -56,6 +58,10 @@ enum route_result {
 	ROUTE_NULL_MX,   /* RFC 7505: 556 5.1.10 */
 	ROUTE_TRY_LATER, /* DNS in trouble, or bogus: 4.4.3 */
 	ROUTE_LOOP,      /* all its hosts are ourselves: 5.4.6 */
+};
+enum signing {
+	SIGN_HANDSHAKE, /* of a TLS server, 1.2 or 1.3 */
+	SIGN_HEADER,    /* a DKIM header block (RFC 6376 3.7) */
 };
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */
