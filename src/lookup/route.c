@@ -1,7 +1,7 @@
 #include "lookup/route-private.h"
 
 #include "base/mem.h"
-#include "lookup/record.h"
+#include "dns/record.h"
 #include "smtp/name.h"
 
 #include <arpa/inet.h>

@@ -6,7 +6,7 @@
 #ifndef LOOKUP_ROUTE_H
 #define LOOKUP_ROUTE_H
 
-#include "lookup/dns.h"
+#include "dns/dns.h"
 #include "proc/message.h"
 
 enum { ROUTE_HOSTS_MAX = 10, ROUTE_ADDRESSES_MAX = 8 };

@@ -1,7 +1,7 @@
 /* route_ask_addresses() of route-private.h. */
 #include "lookup/route-private.h"
 
-#include "lookup/record.h"
+#include "dns/record.h"
 #include "smtp/name.h"
 
 #include <string.h>

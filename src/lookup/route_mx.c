@@ -1,7 +1,7 @@
 /* route_take_mx() of route-private.h. */
 #include "lookup/route-private.h"
 
-#include "lookup/record.h"
+#include "dns/record.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "lookup/route-private.h"
 
 #include "base/log.h"
-#include "lookup/record.h"
+#include "dns/record.h"
 
 static void ask(struct candidate *c, struct slice base);
 

@@ -6,11 +6,11 @@
  * secure), the octets of the name at the end of aliases and the number of
  * records, then that name, then each record, behind its number of octets.
  */
-#include "lookup/record.h"
+#include "dns/record.h"
 #include "lookup/route.h"
 #include "smtp/name.h"
 
-#include "test/unit/lookup/fake_dns.h"
+#include "test/unit/dns/fake_dns.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -1,7 +1,7 @@
 #include "lookup/route.h"
 
 #include "base/mem.h"
-#include "fake_dns.h"
+#include "test/unit/dns/fake_dns.h"
 
 #include <event2/event.h>
 #include <setjmp.h>

@@ -1,12 +1,12 @@
-#include "lookup/dns.h"
+#include "dns/dns.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/dns-private.h"
-#include "lookup/unbound.h"
+#include "dns/dns-private.h"
+#include "dns/unbound.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "fake_dns.h"
+#include "test/unit/dns/fake_dns.h"
 
 #include "base/arena.h"
 #include "base/list.h"

@@ -1,5 +1,5 @@
 /* dns_read() of dns-private.h. */
-#include "lookup/dns-private.h"
+#include "dns/dns-private.h"
 
 static struct slice canonical_of(const struct ub_result *r)
 {

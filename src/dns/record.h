@@ -2,8 +2,8 @@
  * RDATA as DNS gives it, made into values. Hostile: each function checks all
  * that it reads.
  */
-#ifndef LOOKUP_RECORD_H
-#define LOOKUP_RECORD_H
+#ifndef DNS_RECORD_H
+#define DNS_RECORD_H
 
 #include "base/arena.h"
 #include "base/slice.h"

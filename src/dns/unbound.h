@@ -3,8 +3,8 @@
  * their answers validated with trust anchors. Its thread does the asking; what
  * is called back is called by our own.
  */
-#ifndef LOOKUP_UNBOUND_H
-#define LOOKUP_UNBOUND_H
+#ifndef DNS_UNBOUND_H
+#define DNS_UNBOUND_H
 
 #include "base/slice.h"
 

@@ -1,4 +1,4 @@
-#include "lookup/record.h"
+#include "dns/record.h"
 
 #include "smtp/name.h"
 

@@ -1,4 +1,4 @@
-#include "lookup/unbound.h"
+#include "dns/unbound.h"
 
 #include "base/arena.h"
 #include "base/list.h"

@@ -1,8 +1,8 @@
-#include "lookup/dns.h"
+#include "dns/dns.h"
 
 #include "base/list.h"
 #include "base/mem.h"
-#include "lookup/unbound.h"
+#include "dns/unbound.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

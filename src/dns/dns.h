@@ -8,8 +8,8 @@
  * first answer, and tried again from time to time. Once it was found that they
  * do pass signatures, what is bogus stays bogus.
  */
-#ifndef LOOKUP_DNS_H
-#define LOOKUP_DNS_H
+#ifndef DNS_DNS_H
+#define DNS_DNS_H
 
 #include "base/slice.h"
 

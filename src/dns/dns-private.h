@@ -1,9 +1,9 @@
 /* What dns.c has in files of its own. */
-#ifndef LOOKUP_DNS_PRIVATE_H
-#define LOOKUP_DNS_PRIVATE_H
+#ifndef DNS_DNS_PRIVATE_H
+#define DNS_DNS_PRIVATE_H
 
 #include "base/arena.h"
-#include "lookup/dns.h"
+#include "dns/dns.h"
 
 #include <unbound.h>
 

@@ -1,9 +1,9 @@
 /* dns.h without DNS: questions wait until their answers are asked for, and
  * these come from the test. */
-#ifndef TEST_UNIT_LOOKUP_FAKE_DNS_H
-#define TEST_UNIT_LOOKUP_FAKE_DNS_H
+#ifndef TEST_UNIT_DNS_FAKE_DNS_H
+#define TEST_UNIT_DNS_FAKE_DNS_H
 
-#include "lookup/dns.h"
+#include "dns/dns.h"
 
 /* The answer to a question; it lives until the next call. */
 typedef const struct dns_answer *fake_dns_find(struct slice name,
