@@ -20,7 +20,9 @@ struct dns_query;
 
 enum dns_type {
 	DNS_A = 1,
+	DNS_PTR = 12,
 	DNS_MX = 15,
+	DNS_TXT = 16,
 	DNS_AAAA = 28,
 	DNS_TLSA = 52,
 };

@@ -91,6 +91,35 @@ bool record_address(struct slice rdata, struct arena *arena,
 	return true;
 }
 
+bool record_txt(struct slice rdata, size_t limit_octets, struct arena *arena,
+		struct slice *ret_text)
+{
+	struct slice rest = rdata;
+	size_t n = 0;
+	char *text;
+
+	while (rest.n > 0) {
+		size_t octets = (unsigned char)rest.p[0];
+
+		if (rest.n < 1 + octets)
+			return false;
+		n += octets;
+		rest = slice_tail(rest, 1 + octets);
+	}
+	if (rdata.n == 0 || n > limit_octets)
+		return false;
+	text = arena_alloc(arena, n + 1);
+	*ret_text = (struct slice){ .p = text, .n = n };
+	for (rest = rdata; rest.n > 0;) {
+		size_t octets = (unsigned char)rest.p[0];
+
+		memcpy(text, rest.p + 1, octets);
+		text += octets;
+		rest = slice_tail(rest, 1 + octets);
+	}
+	return true;
+}
+
 bool record_is_usable_tlsa(struct slice rdata)
 {
 	size_t octets = rdata.n - 3;

@@ -26,6 +26,14 @@ bool record_mx(struct slice rdata, struct arena *arena,
 bool record_address(struct slice rdata, struct arena *arena,
 		    struct slice *ret_text);
 
+/*
+ * TXT, RFC 1035 3.3.14: its character-strings, one after the other without
+ * anything between them, in arena. Any octet may be in it. False when it is
+ * none, or has more than limit_octets.
+ */
+bool record_txt(struct slice rdata, size_t limit_octets, struct arena *arena,
+		struct slice *ret_text);
+
 /* TLSA that SMTP can use (RFC 7672 3.1): DANE-TA or DANE-EE, a selector and a
  * matching type that are known, and data that fits. */
 bool record_is_usable_tlsa(struct slice rdata);

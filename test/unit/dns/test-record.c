@@ -93,6 +93,37 @@ static void test_address(void **state)
 static const struct {
 	const char *name;
 	struct slice rdata;
+	const char *want; /* NULL: refused */
+} texts[] = {
+	{ "one string", SLICE("\3a b"), "a b" },
+	{ "several", SLICE("\2ab\0\3cde\1f"), "abcdef" },
+	{ "an empty one", SLICE("\0"), "" },
+	{ "any octet", SLICE("\2\xff\x01"), "\xff\x01" },
+	{ "as long as it may be", SLICE("\4abcd\4abcd"), "abcdabcd" },
+	{ "longer", SLICE("\4abcd\5abcde"), NULL },
+	{ "cut", SLICE("\2ab\3cd"), NULL },
+	{ "nothing", SLICE(""), NULL },
+};
+
+static void test_txt(void **state)
+{
+	AUTO(arena_free) struct arena *a = arena_new(1 << 16);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct slice text = S("?");
+		bool ok = record_txt(texts[i].rdata, 8, a, &text);
+
+		if (ok != (texts[i].want != NULL) ||
+		    (ok && !slice_equal(text, slice_of(texts[i].want))))
+			fail_msg("%s: %.*s", texts[i].name, (int)text.n,
+				 text.p);
+	}
+}
+
+static const struct {
+	const char *name;
+	struct slice rdata;
 	bool want;
 } tlsa[] = {
 	{ "3 1 1", SLICE("\3\1\1" SHA256), true },
@@ -124,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mx),
 		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_txt),
 		cmocka_unit_test(test_tlsa),
 	};
 
