@@ -9,6 +9,7 @@
 #include "receive/generation.h"
 #include "receive/hooks.h"
 #include "receive/questions.h"
+#include "receive/verify.h"
 
 #include <string.h>
 
@@ -115,6 +116,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);
 	r->server.hooks = hooks_new(self);
+	r->server.verifier = verifier_new(self);
 	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
 	r->logins_socket = (struct dovecot_socket){
@@ -227,6 +229,10 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_ALIAS_RESOLVED:
 		hooks_on_message(r->server.hooks, m);
 		break;
+	case MESSAGE_SPF:
+	case MESSAGE_VERIFIED:
+		verifier_on_message(r->server.verifier, m);
+		break;
 	case MESSAGE_MILTER_LIST:
 		filter_set_list(r->server.filters, from, m->milter_list.id);
 		break;
@@ -240,6 +246,14 @@ static void on_message(struct role_self *self, struct link *from,
 	}
 }
 
+static void on_peer(struct role_self *self, struct link *peer, void *arg)
+{
+	struct receive *r = ready(self, arg);
+
+	if (link_peer(peer) == ROLE_VERIFY)
+		verifier_on_peer(r->server.verifier);
+}
+
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 {
 	struct receive *r = ready(self, arg);
@@ -248,6 +262,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 		questions_on_peer_gone(r->questions, peer);
 	if (link_peer(peer) == ROLE_HOOK)
 		hooks_on_hook_gone(r->server.hooks);
+	if (link_peer(peer) == ROLE_VERIFY)
+		verifier_on_peer_gone(r->server.verifier);
 	if (link_peer(peer) == ROLE_DELIVER) {
 		handovers_on_deliver_gone(r->server.handovers);
 	} else if (link_peer(peer) == ROLE_QUEUE) {
@@ -319,6 +335,7 @@ static void receive_done(struct receive *r)
 	resolver_free(&r->server.resolver);
 	handovers_free(&r->server.handovers);
 	hooks_free(&r->server.hooks);
+	verifier_free(&r->server.verifier);
 	milter_set_release(&r->server.filters);
 	filter_log_free(&r->server.filter_log);
 	spooler_free(&r->server.spool);
@@ -339,6 +356,7 @@ int receive_main(unsigned index)
 		.role = ROLE_RECEIVE,
 		.start = start,
 		.on_message = on_message,
+		.on_peer = on_peer,
 		.on_peer_gone = on_peer_gone,
 		.on_conf = on_conf,
 		.on_conf_part = on_conf_part,

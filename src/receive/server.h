@@ -19,6 +19,7 @@
 #include "smtp/command.h"
 
 struct hooks;
+struct verifier;
 struct session;
 TAILQ_HEAD(session_list, session);
 
@@ -32,6 +33,7 @@ struct server {
 	struct spooler *spool;
 	struct handovers *handovers;
 	struct hooks *hooks;
+	struct verifier *verifier;
 	struct milter_set *filters; /* NULL: none is set */
 	unsigned filter_generation; /* counts the sets */
 	struct filter_log *filter_log;

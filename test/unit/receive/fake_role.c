@@ -14,6 +14,7 @@ struct link {
 static struct link fake_queue = { .peer = ROLE_QUEUE };
 static struct link fake_deliver = { .peer = ROLE_DELIVER };
 static struct link fake_hook = { .peer = ROLE_HOOK };
+static struct link fake_verify = { .peer = ROLE_VERIFY };
 static struct link fake_control = { .peer = ROLE_CONTROL };
 
 void fake_role_init(struct role_self *self)
@@ -24,10 +25,12 @@ void fake_role_init(struct role_self *self)
 	self->has_queue = true;
 	self->has_deliver = true;
 	self->has_hook = true;
+	self->has_verify = true;
 	fake_queue.self = self;
 	fake_deliver.self = self;
 	fake_hook.self = self;
 	fake_control.self = self;
+	fake_verify.self = self;
 }
 
 void fake_role_done(struct role_self *self)
@@ -83,6 +86,8 @@ struct link *role_peer(const struct role_self *self, enum role role,
 		return &fake_control;
 	if (role == ROLE_HOOK)
 		return self->has_hook ? &fake_hook : NULL;
+	if (role == ROLE_VERIFY)
+		return self->has_verify ? &fake_verify : NULL;
 	return self->has_deliver ? &fake_deliver : NULL;
 }
 

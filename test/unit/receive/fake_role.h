@@ -11,6 +11,7 @@ struct role_self {
 	bool has_queue;
 	bool has_deliver;
 	bool has_hook;
+	bool has_verify;
 	size_t backlog[ROLE_COUNT]; /* of the link to that role */
 	struct sent {
 		enum role to;
