@@ -102,6 +102,11 @@ size_t tls_client_roots(const struct tls_client *client)
 	return client->roots;
 }
 
+X509_STORE *tls_client_store(const struct tls_client *client)
+{
+	return SSL_CTX_get_cert_store(client->ctx);
+}
+
 /* --- requests ------------------------------------------------------------------- */
 
 static const struct slice *copy_all(const struct slice *items, size_t count,
