@@ -31,7 +31,8 @@ const char pg_session[] =
 	/* Stricter than the default is the admin's choice. */
 	"SELECT set_config('synchronous_commit', 'on', false)"
 	" WHERE current_setting('synchronous_commit') = 'off';"
-	"SELECT coalesce(to_regclass('culver.domain_tls')::oid::bigint, 0) <> 0;";
+	/* Whether all tables are there: those that were added later. */
+	"SELECT to_regclass('culver.domain_tls') IS NOT NULL;";
 
 /* One node makes it, the others wait for the lock. */
 const char pg_schema[] =

@@ -18,6 +18,9 @@
  *              TLS, 2 with a proof; seen: last at that level.
  *   queue      the view for people: SELECT * FROM queue;
  *
+ * domain_tls is one of the tables beside the mail (store_tables): they are made at
+ * each start where they are missing, and need no new version.
+ *
  * Rows leave when they are done with: nothing here says what was delivered.
  */
 /* New columns are the last ones, as after a migration. */
@@ -40,10 +43,11 @@
 #define HOLD                                                                   \
 	"CREATE TABLE hold (queue_id INTEGER PRIMARY KEY REFERENCES message,"  \
 	" reason TEXT NOT NULL, released INTEGER);"
-#define DOMAIN_TLS                                                             \
-	"CREATE TABLE domain_tls (destination TEXT PRIMARY KEY,"               \
-	" level INTEGER NOT NULL, seen INTEGER NOT NULL,"                      \
-	" reason TEXT NOT NULL) WITHOUT ROWID;"
+
+const char store_tables[] =
+	"CREATE TABLE IF NOT EXISTS domain_tls (destination TEXT PRIMARY KEY,"
+	" level INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	" reason TEXT NOT NULL) WITHOUT ROWID;";
 
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
@@ -83,7 +87,7 @@ const char store_schema[] =
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
-	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW DOMAIN_TLS
+	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW
 	"PRAGMA user_version = 3;";
 
 const char *const store_migrations[SCHEMA_VERSION] = {
@@ -93,7 +97,7 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	      " ADD COLUMN is_forwarded INTEGER NOT NULL DEFAULT 0;"
 	      "DROP VIEW IF EXISTS queue;" HOLD SECRET VIEW
 	      "PRAGMA user_version = 2;",
-	[2] = DOMAIN_TLS "PRAGMA user_version = 3;",
+	[2] = "PRAGMA user_version = 3;",
 };
 
 /* The columns of store_read.c's read_entry(), in its order. */

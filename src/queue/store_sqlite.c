@@ -282,6 +282,8 @@ static int open_database(struct sqlite *s, const char *dir)
 	if (r == 0)
 		r = make_schema(s);
 	if (r == 0)
+		r = execute(s, store_tables);
+	if (r == 0)
 		r = prepare(s);
 	if (r == 0)
 		r = find_last_row(s);

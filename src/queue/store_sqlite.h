@@ -65,6 +65,7 @@ enum statement {
 };
 
 extern const char store_schema[];
+extern const char store_tables[]; /* beside the mail; at each start */
 /* From the version that is the index to the next one. */
 extern const char *const store_migrations[SCHEMA_VERSION];
 extern const char *const store_sql[STATEMENT_COUNT];
