@@ -92,6 +92,7 @@ static void fail(struct verify_call *c, const char *problem)
 	const struct msg_spf spf = { .result = AUTHRES_TEMPERROR,
 				     .problem = slice_of(problem) };
 	const struct msg_verified verified = { .dmarc = AUTHRES_TEMPERROR,
+					       .alignment = AUTHRES_TEMPERROR,
 					       .problem = slice_of(problem) };
 
 	if (c->on_spf != NULL)
