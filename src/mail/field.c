@@ -45,3 +45,8 @@ bool field_next(struct slice *rest, struct field *ret_field)
 	*rest = slice_tail(*rest, whole.n);
 	return true;
 }
+
+bool field_is(const struct field *f, struct slice name)
+{
+	return slice_equal_nocase(f->name, name);
+}

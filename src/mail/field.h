@@ -21,4 +21,7 @@ struct field {
  */
 bool field_next(struct slice *rest, struct field *ret_field);
 
+/* Whether that is its name, in letters of either case. */
+bool field_is(const struct field *f, struct slice name);
+
 #endif
