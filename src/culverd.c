@@ -10,6 +10,7 @@
 #include "proc/role.h"
 #include "queue/queue.h"
 #include "receive/receive.h"
+#include "verify/verify.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static const struct program programs[] = {
 	{ "receive", receive_main }, { "queue", queue_main },
 	{ "deliver", deliver_main }, { "control", control_main },
 	{ "hook", hook_main },       { "lookup", lookup_main },
+	{ "verify", verify_main },
 };
 
 static int run_role(const char *name, const char *index)

@@ -25,7 +25,7 @@ static const enum role joined[][2] = {
 	{ ROLE_DELIVER, ROLE_QUEUE },   { ROLE_CONTROL, ROLE_QUEUE },
 	{ ROLE_CONTROL, ROLE_RECEIVE }, { ROLE_RECEIVE, ROLE_HOOK },
 	{ ROLE_DELIVER, ROLE_HOOK },    { ROLE_DELIVER, ROLE_LOOKUP },
-	{ ROLE_CONTROL, ROLE_LOOKUP },
+	{ ROLE_CONTROL, ROLE_LOOKUP },  { ROLE_RECEIVE, ROLE_VERIFY },
 };
 
 static bool are_joined(enum role a, enum role b)
@@ -246,12 +246,13 @@ static void add(struct parent *p, enum role role, unsigned index)
 
 void children_start(struct parent *p)
 {
-	p->children = mem_array(p->workers + 5, sizeof(*p->children));
+	p->children = mem_array(p->workers + 6, sizeof(*p->children));
 	add(p, ROLE_QUEUE, 0);
 	add(p, ROLE_DELIVER, 0);
 	add(p, ROLE_CONTROL, 0);
 	add(p, ROLE_HOOK, 0);
 	add(p, ROLE_LOOKUP, 0);
+	add(p, ROLE_VERIFY, 0);
 	for (unsigned i = 0; i < p->workers; i++)
 		add(p, ROLE_RECEIVE, i);
 	for (size_t i = 0; i < p->child_count; i++)

@@ -214,7 +214,7 @@ void generation_send(struct parent *p, struct child *c)
 		send_milters(c);
 		send_certificates(c);
 	}
-	if (c->role == ROLE_LOOKUP)
+	if (c->role == ROLE_LOOKUP || c->role == ROLE_VERIFY)
 		send_trust_anchor(c);
 	if (c->role == ROLE_DELIVER)
 		send_roots(c);

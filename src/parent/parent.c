@@ -207,6 +207,7 @@ static void drain(struct parent *p)
 		p->phase = PHASE_DRAIN_REST;
 		(void)children_drain(p, ROLE_DELIVER, DRAIN_REST_MS);
 		(void)children_drain(p, ROLE_CONTROL, 0);
+		(void)children_drain(p, ROLE_VERIFY, 0);
 		wait_for_drain(p, DRAIN_REST_MS);
 	}
 	/* The queue goes last: the others still have results for it. Nobody

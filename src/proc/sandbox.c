@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { VERIFY_OCTETS = 768 << 20 };
+
 /* What the queue connects to. */
 struct sandbox_database {
 	bool is_used;
@@ -122,7 +124,7 @@ static const int file_calls[] = {
 
 /* Sockets of its own, to ask DNS, and libunbound's thread; socket and clone
  * have rules of their own. */
-static const int lookup_calls[] = {
+static const int dns_calls[] = {
 	SCMP_SYS(bind),       SCMP_SYS(connect),
 	SCMP_SYS(rseq),       SCMP_SYS(set_robust_list),
 	SCMP_SYS(socketpair),
@@ -265,13 +267,13 @@ static int allow_database(scmp_filter_ctx ctx, bool is_unix)
 		       : allow_streams(ctx, internet, COUNT(internet));
 }
 
-static int allow_lookup(scmp_filter_ctx ctx)
+static int allow_dns(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp is_ipv4 = SCMP_A0(SCMP_CMP_EQ, AF_INET);
 	const struct scmp_arg_cmp is_ipv6 = SCMP_A0(SCMP_CMP_EQ, AF_INET6);
 	const struct scmp_arg_cmp is_thread =
 		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-	int r = allow(ctx, lookup_calls, COUNT(lookup_calls));
+	int r = allow(ctx, dns_calls, COUNT(dns_calls));
 
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
@@ -300,8 +302,8 @@ static int filter_calls(scmp_filter_ctx ctx, enum role role,
 		r = allow_deliver(ctx);
 	if (r == 0 && database->is_used)
 		r = allow_database(ctx, database->is_unix);
-	if (r == 0 && role == ROLE_LOOKUP)
-		r = allow_lookup(ctx);
+	if (r == 0 && (role == ROLE_LOOKUP || role == ROLE_VERIFY))
+		r = allow_dns(ctx);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	return r;
@@ -382,6 +384,18 @@ static void find_database(const struct conf *conf,
 	ret_database->port = d.port;
 }
 
+/* Others decide how much it tries to allocate: RLIMIT_DATA counts what is
+ * private and writable. */
+static int limit_memory(enum role role)
+{
+	const struct rlimit most = { VERIFY_OCTETS, VERIFY_OCTETS };
+
+#ifdef WITH_SANITIZER
+	role = ROLE_COUNT; /* its own memory is beyond all limits */
+#endif
+	return role == ROLE_VERIFY ? setrlimit(RLIMIT_DATA, &most) : 0;
+}
+
 int sandbox_enter(enum role role, const struct conf *conf)
 {
 	const struct rlimit none = { 0, 0 };
@@ -394,7 +408,7 @@ int sandbox_enter(enum role role, const struct conf *conf)
 	find_ports(role, conf, &database, &ports);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0)
+	    setrlimit(RLIMIT_CORE, &none) < 0 || limit_memory(role) < 0)
 		return -errno;
 	r = role == ROLE_HOOK ? 0
 			      : landlock_enter(role, conf->state_dir, &ports);

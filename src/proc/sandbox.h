@@ -8,8 +8,9 @@
  * memory, mounts, namespaces, the kernel itself), and no Landlock.
  *
  * ROLE_DELIVER may connect to other servers by TCP, ROLE_QUEUE to its database
- * where that is elsewhere. ROLE_LOOKUP may make sockets of the Internet and
- * threads: that is how DNS is asked.
+ * where that is elsewhere. ROLE_LOOKUP and ROLE_VERIFY may make sockets of the
+ * Internet and threads: that is how DNS is asked. What ROLE_VERIFY may allocate
+ * is limited, since others decide how much it tries to.
  */
 #ifndef PROC_SANDBOX_H
 #define PROC_SANDBOX_H

@@ -54,7 +54,9 @@ static uint64_t queue_files(long abi)
 /* DNS is asked by TCP, too, and its resolvers' ports change. */
 static uint64_t handled_net(enum role role)
 {
-	return role == ROLE_LOOKUP ? BIND_TCP : BIND_TCP | CONNECT_TCP;
+	return role == ROLE_LOOKUP || role == ROLE_VERIFY
+		       ? BIND_TCP
+		       : BIND_TCP | CONNECT_TCP;
 }
 
 static int allow_beneath(int ruleset, const char *dir, uint64_t access)

@@ -10,7 +10,7 @@
 
 enum { SANDBOX_PORTS = 4 };
 
-/* To which a role may connect by TCP; all of them for ROLE_LOOKUP. */
+/* To which a role may connect by TCP; all of them for those who ask DNS. */
 struct sandbox_ports {
 	uint16_t items[SANDBOX_PORTS];
 	size_t count;

@@ -339,7 +339,7 @@ class Culver:
         def complete():
             roles = self.roles()
             return roles if {"receive", "queue", "deliver", "control",
-                             "hook", "lookup"} <= set(roles) and \
+                             "hook", "lookup", "verify"} <= set(roles) and \
                 len(roles["receive"]) == int(self.settings["workers"]) \
                 else None
         return wait_for(complete, timeout, "that every role runs")

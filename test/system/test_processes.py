@@ -14,7 +14,8 @@ from culver import (Culver, NOBODY, command_line, is_alive, status_of,
 from lmtp import HANG, FakeLmtp
 from smtp import Closed, Smtp, message, stuff
 
-ROLES = ("receive", "queue", "deliver", "control", "hook", "lookup")
+ROLES = ("receive", "queue", "deliver", "control", "hook", "lookup",
+         "verify")
 
 
 @pytest.fixture(params=ROLES)
