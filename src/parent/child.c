@@ -26,6 +26,7 @@ static const enum role joined[][2] = {
 	{ ROLE_CONTROL, ROLE_RECEIVE }, { ROLE_RECEIVE, ROLE_HOOK },
 	{ ROLE_DELIVER, ROLE_HOOK },    { ROLE_DELIVER, ROLE_LOOKUP },
 	{ ROLE_CONTROL, ROLE_LOOKUP },  { ROLE_RECEIVE, ROLE_VERIFY },
+	{ ROLE_LOOKUP, ROLE_QUEUE },
 };
 
 static bool are_joined(enum role a, enum role b)

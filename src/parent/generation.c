@@ -216,7 +216,7 @@ void generation_send(struct parent *p, struct child *c)
 	}
 	if (c->role == ROLE_LOOKUP || c->role == ROLE_VERIFY)
 		send_trust_anchor(c);
-	if (c->role == ROLE_DELIVER)
+	if (c->role == ROLE_DELIVER || c->role == ROLE_LOOKUP)
 		send_roots(c);
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)

@@ -90,6 +90,7 @@ typedef struct outcome wire_outcome;
 typedef struct recipients wire_recipients;
 typedef struct hosts wire_hosts;
 typedef struct selector wire_selector;
+typedef struct sts wire_sts;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef bool wire_bool;

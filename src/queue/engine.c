@@ -7,6 +7,7 @@
 #include "queue/keyring.h"
 #include "queue/list.h"
 #include "queue/room.h"
+#include "queue/sts_memory.h"
 #include "queue/sweep.h"
 #include "queue/tls_memory.h"
 
@@ -29,6 +30,7 @@ struct engine {
 	struct room room;
 	struct keyring keyring;
 	struct tls_memory tls;
+	struct sts_memory sts;
 	const struct queue_settings *settings;
 	const struct peers *peers;
 	TAILQ_HEAD(, holder) holders;
@@ -106,6 +108,7 @@ int engine_open(const struct store_place *place,
 	e->sweep = sweep_new(store, e->spool);
 	e->batch = batch_new(store, e->spool, settings, peers);
 	e->tls = (struct tls_memory){ .store = store, .settings = settings };
+	e->sts.store = store;
 	e->attempts = attempts_new(store, e->batch, peers, &e->keyring.srs.keys,
 				   &e->tls);
 	TAILQ_INIT(&e->holders);
@@ -276,6 +279,13 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 		tls_memory_forget(&e->tls, e->peers, from,
 				  &m->domain_tls_forget);
 		return;
+	case MESSAGE_STS_WANTED:
+		sts_memory_wanted(&e->sts, e->peers, from, &m->sts_wanted,
+				  clock_wall_s());
+		return;
+	case MESSAGE_STS_KEEP:
+		sts_memory_keep(&e->sts, &m->sts_keep, clock_wall_s());
+		return;
 	case MESSAGE_ENQUEUE:
 		on_enqueue(e, from, m);
 		break;
@@ -380,6 +390,7 @@ void engine_tick(struct engine *e)
 	attempts_tick(e->attempts, clock_monotonic_ms());
 	renew_keys(e);
 	tls_memory_tick(&e->tls, clock_wall_s());
+	sts_memory_tick(&e->sts, e->peers, clock_wall_s());
 	engine_run(e);
 	store_keep(e->store);
 	store_shrink(e->store, !e->room.has_room);

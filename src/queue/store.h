@@ -160,6 +160,19 @@ int store_keep_tls(struct store *s, const struct store_tls *tls,
 int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
 		     uint64_t *ret_count);
 
+/* A policy of MTA-STS: tried is kept with it even if nothing else is new. */
+struct store_sts {
+	struct slice domain; /* canonical */
+	struct sts sts;
+	int64_t used; /* the last time a message wanted it, as kept */
+};
+/* Keeps it, unless one is there that was fetched later. used counts if none
+ * was. */
+int store_keep_sts(struct store *s, const struct store_sts *sts);
+int store_use_sts(struct store *s, struct slice domain, int64_t used);
+/* Removes those that have had their time. */
+int store_expire_sts(struct store *s, int64_t now);
+
 /* --- reading; slices live in arena ------------------------------------------ */
 
 /* Where many entries go. */
@@ -208,6 +221,20 @@ struct store_tls_page {
 /* Those after that destination, ascending. */
 int store_list_tls(struct store *s, struct slice after,
 		   struct store_tls_page *page);
+
+int store_load_sts(struct store *s, struct slice domain, struct arena *arena,
+		   struct store_sts *ret_sts);
+/* Where many of them go. */
+struct store_sts_page {
+	struct arena *arena;
+	struct store_sts *items; /* room for max */
+	size_t max;
+	size_t count; /* the result */
+};
+/* Those not tried after `tried`, but used after `used`; the longest untried
+ * first. */
+int store_list_sts(struct store *s, int64_t tried, int64_t used,
+		   struct store_sts_page *page);
 
 /* The content from offset 0: a sealed memfd or a file opened for reading; the
  * caller's. */

@@ -35,6 +35,9 @@ struct store_ops {
 			int64_t expired);
 	int (*forget_tls)(struct store *s, struct slice destination,
 			  int64_t expired, uint64_t *ret_count);
+	int (*keep_sts)(struct store *s, const struct store_sts *sts);
+	int (*use_sts)(struct store *s, struct slice domain, int64_t used);
+	int (*expire_sts)(struct store *s, int64_t now);
 	int (*take_due)(struct store *s, enum store_line line, int64_t now,
 			struct store_page *page);
 	void (*give_back)(struct store *s, uint64_t row);
@@ -53,6 +56,10 @@ struct store_ops {
 			struct arena *arena, struct store_tls *ret_tls);
 	int (*list_tls)(struct store *s, struct slice after,
 			struct store_tls_page *page);
+	int (*load_sts)(struct store *s, struct slice domain,
+			struct arena *arena, struct store_sts *ret_sts);
+	int (*list_sts)(struct store *s, int64_t tried, int64_t used,
+			struct store_sts_page *page);
 	int (*open_content)(struct store *s, uint64_t queue_id, int *ret_fd);
 	int (*read_content)(struct store *s, uint64_t queue_id, size_t max,
 			    struct arena *arena, struct slice *ret_octets);

@@ -13,6 +13,7 @@
  *   secret     the keys of SRS, the newest of which is in use.
  *   node       each server, and until when what it has stays its own.
  *   domain_tls how well mail for a destination was protected.
+ *   sts_policy what domains demand by MTA-STS, as in SQLite.
  *   queue      the view for people: SELECT * FROM culver.queue;
  *
  * Texts are octets: a column of text takes no NUL and nothing but UTF-8, and
@@ -32,7 +33,8 @@ const char pg_session[] =
 	"SELECT set_config('synchronous_commit', 'on', false)"
 	" WHERE current_setting('synchronous_commit') = 'off';"
 	/* Whether all tables are there: those that were added later. */
-	"SELECT to_regclass('culver.domain_tls') IS NOT NULL;";
+	"SELECT to_regclass('culver.domain_tls') IS NOT NULL"
+	" AND to_regclass('culver.sts_policy') IS NOT NULL;";
 
 /* One node makes it, the others wait for the lock. */
 const char pg_schema[] =
@@ -102,6 +104,15 @@ const char pg_schema[] =
 	" level bigint NOT NULL,"
 	" seen bigint NOT NULL,"
 	" reason bytea NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS culver.sts_policy ("
+	" domain bytea PRIMARY KEY,"
+	" id bytea NOT NULL,"
+	" mode bigint NOT NULL,"
+	" max_age bigint NOT NULL,"
+	" patterns bytea NOT NULL,"
+	" fetched bigint NOT NULL,"
+	" tried bigint NOT NULL,"
+	" used bigint NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS culver.node ("
 	" id bigint PRIMARY KEY,"
 	" until timestamptz NOT NULL);"
@@ -136,6 +147,10 @@ const char pg_schema[] =
 	" FROM " rows " r JOIN message m ON m.queue_id = r.queue_id"           \
 	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
 #define ENTRY ENTRY_OF("recipient")
+
+#define STS                                                                    \
+	"SELECT domain, id, mode, max_age, patterns, fetched, tried, used"     \
+	" FROM sts_policy "
 
 /* What others do to a row just now need not be waited for. */
 #define HURRY(which)                                                           \
@@ -245,6 +260,19 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_LIST_TLS] = "SELECT destination, level, seen, reason"
 			" FROM domain_tls WHERE destination > $1"
 			" ORDER BY destination LIMIT $2",
+	[PG_KEEP_STS] =
+		"INSERT INTO sts_policy AS p VALUES"
+		" ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
+		" mode = excluded.mode, max_age = excluded.max_age,"
+		" patterns = excluded.patterns, fetched = excluded.fetched,"
+		" tried = excluded.tried WHERE excluded.fetched >= p.fetched",
+	[PG_USE_STS] = "UPDATE sts_policy SET used = $2 WHERE domain = $1",
+	[PG_EXPIRE_STS] = "DELETE FROM sts_policy"
+			  " WHERE fetched + max_age <= $1",
+	[PG_LOAD_STS] = STS "WHERE domain = $1",
+	[PG_LIST_STS] =
+		STS "WHERE tried <= $1 AND used > $2 ORDER BY tried LIMIT $3",
 	[PG_GIVE_BACK] =
 		"UPDATE recipient SET node = NULL"
 		" WHERE node = $1 AND holder IS NULL AND id = ANY($2::bigint[])",

@@ -50,15 +50,6 @@ static void read_row(const struct pg *s, const PGresult *result, int row,
 	};
 }
 
-/* Also outside of a transaction. */
-static int ask(struct pg *s, enum pg_statement which, const struct pg_params *p,
-	       PGresult **ret_result)
-{
-	int r = pg_ready(s);
-
-	return r < 0 ? r : pg_ask(s, which, p, ret_result);
-}
-
 int pg_load_tls(struct store *store, struct slice destination,
 		struct arena *arena, struct store_tls *ret_tls)
 {
@@ -68,7 +59,7 @@ int pg_load_tls(struct store *store, struct slice destination,
 	int r;
 
 	pg_bytes(&p, destination);
-	r = ask(s, PG_LOAD_TLS, &p, &result);
+	r = pg_ask_ready(s, PG_LOAD_TLS, &p, &result);
 	if (r == 0 && PQntuples(result) == 0)
 		r = -ENOENT;
 	if (r == 0)
@@ -87,7 +78,7 @@ int pg_list_tls(struct store *store, struct slice after,
 
 	pg_bytes(&p, after);
 	pg_number(&p, page->max);
-	r = ask(s, PG_LIST_TLS, &p, &result);
+	r = pg_ask_ready(s, PG_LIST_TLS, &p, &result);
 	if (r == 0) {
 		page->count = (size_t)PQntuples(result);
 		for (size_t i = 0; i < page->count; i++)

@@ -16,10 +16,12 @@
  *   secret     the keys of SRS, the newest of which is in use.
  *   domain_tls how well mail for a destination was protected: level 0 not, 1
  *              TLS, 2 with a proof; seen: last at that level.
+ *   sts_policy what domains demand by MTA-STS. mode: enum sts_mode; patterns
+ *              have spaces between them.
  *   queue      the view for people: SELECT * FROM queue;
  *
- * domain_tls is one of the tables beside the mail (store_tables): they are made at
- * each start where they are missing, and need no new version.
+ * domain_tls and sts_policy are tables beside the mail (store_tables): they are made
+ * at each start where they are missing, and need no new version.
  *
  * Rows leave when they are done with: nothing here says what was delivered.
  */
@@ -47,7 +49,11 @@
 const char store_tables[] =
 	"CREATE TABLE IF NOT EXISTS domain_tls (destination TEXT PRIMARY KEY,"
 	" level INTEGER NOT NULL, seen INTEGER NOT NULL,"
-	" reason TEXT NOT NULL) WITHOUT ROWID;";
+	" reason TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS sts_policy (domain TEXT PRIMARY KEY,"
+	" id TEXT NOT NULL, mode INTEGER NOT NULL, max_age INTEGER NOT NULL,"
+	" patterns TEXT NOT NULL, fetched INTEGER NOT NULL,"
+	" tried INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;";
 
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
@@ -99,6 +105,10 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	      "PRAGMA user_version = 2;",
 	[2] = "PRAGMA user_version = 3;",
 };
+
+#define STS                                                                    \
+	"SELECT domain, id, mode, max_age, patterns, fetched, tried, used"     \
+	" FROM sts_policy "
 
 /* The columns of store_read.c's read_entry(), in its order. */
 #define ENTRY                                                                  \
@@ -173,6 +183,17 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LIST_TLS] = "SELECT destination, level, seen, reason"
 			" FROM domain_tls WHERE destination > ?"
 			" ORDER BY destination LIMIT ?",
+	[ST_KEEP_STS] =
+		"INSERT INTO sts_policy VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
+		" mode = excluded.mode, max_age = excluded.max_age,"
+		" patterns = excluded.patterns, fetched = excluded.fetched,"
+		" tried = excluded.tried WHERE excluded.fetched >= fetched",
+	[ST_USE_STS] = "UPDATE sts_policy SET used = ?2 WHERE domain = ?1",
+	[ST_EXPIRE_STS] = "DELETE FROM sts_policy WHERE fetched + max_age <= ?",
+	[ST_LOAD_STS] = STS "WHERE domain = ?",
+	[ST_LIST_STS] =
+		STS "WHERE tried <= ? AND used > ? ORDER BY tried LIMIT ?",
 	[ST_TAKE_DUE] = ENTRY "WHERE line = ? AND due <= ?"
 			      " ORDER BY due LIMIT ?",
 	[ST_LOAD] = ENTRY "WHERE row = ?",

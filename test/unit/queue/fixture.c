@@ -71,6 +71,7 @@ void fixture_empty_database(void)
 				      "DELETE FROM culver.message;"
 				      "DELETE FROM culver.secret;"
 				      "DELETE FROM culver.domain_tls;"
+				      "DELETE FROM culver.sts_policy;"
 				      "DELETE FROM culver.node");
 }
 
