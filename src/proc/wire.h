@@ -58,6 +58,15 @@ enum tls_level {
 	TLS_LEVEL_VERIFIED, /* and with a certificate that proves who */
 };
 
+/* What a message wants of TLS on its way outside. */
+enum tls_demand {
+	TLS_DEMAND_USUAL,    /* what its domain publishes, and what there was */
+	TLS_DEMAND_NONE,     /* rather to arrive than to be protected: RFC 8689
+	                        5, RFC 8460 3 */
+	TLS_DEMAND_REQUIRED, /* proven, here and from there on: REQUIRETLS, RFC
+	                        8689 4.2.1 */
+};
+
 /* What became of a recipient. */
 enum outcome_kind {
 	OUTCOME_DELIVERED,

@@ -220,6 +220,37 @@ int store_load_tls(struct store *s, struct slice destination,
 	return s->ops->load_tls(s, destination, arena, ret_tls);
 }
 
+int store_count_tls(struct store *s, const struct store_tls_count *count,
+		    int64_t due)
+{
+	return s->ops->count_tls(s, count, due);
+}
+
+int store_take_tls_report(struct store *s, int64_t now, int64_t again,
+			  struct arena *arena,
+			  struct store_tls_report *ret_report)
+{
+	return s->ops->take_tls_report(s, now, again, arena, ret_report);
+}
+
+int store_end_tls_report(struct store *s, int64_t day, struct slice domain,
+			 bool *ret_was_there)
+{
+	return s->ops->end_tls_report(s, day, domain, ret_was_there);
+}
+
+int store_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+			  struct store_tls_counts *page)
+{
+	return s->ops->list_tls_counts(s, day, domain, page);
+}
+
+int store_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			   struct store_tls_reports *page)
+{
+	return s->ops->list_tls_reports(s, day, domain, page);
+}
+
 int store_list_tls(struct store *s, struct slice after,
 		   struct store_tls_page *page)
 {

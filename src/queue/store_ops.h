@@ -38,6 +38,19 @@ struct store_ops {
 	int (*keep_sts)(struct store *s, const struct store_sts *sts);
 	int (*use_sts)(struct store *s, struct slice domain, int64_t used);
 	int (*expire_sts)(struct store *s, int64_t now);
+	int (*count_tls)(struct store *s, const struct store_tls_count *count,
+			 int64_t due);
+	int (*take_tls_report)(struct store *s, int64_t now, int64_t again,
+			       struct arena *arena,
+			       struct store_tls_report *ret_report);
+	int (*end_tls_report)(struct store *s, int64_t day, struct slice domain,
+			      bool *ret_was_there);
+	int (*list_tls_counts)(struct store *s, int64_t day,
+			       struct slice domain,
+			       struct store_tls_counts *page);
+	int (*list_tls_reports)(struct store *s, int64_t day,
+				struct slice domain,
+				struct store_tls_reports *page);
 	int (*take_due)(struct store *s, enum store_line line, int64_t now,
 			struct store_page *page);
 	void (*give_back)(struct store *s, uint64_t row);

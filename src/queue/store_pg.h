@@ -26,7 +26,7 @@ enum {
 	PG_CONNECT_MS = 5000,      /* until a connection must stand */
 	PG_ANSWER_MS = 20000,      /* until a question must be answered */
 	PG_LONGEST_WAIT_MS = 5000, /* between two tries to connect */
-	PG_PARAMETERS = 20,
+	PG_PARAMETERS = 21,
 };
 
 /* Index of pg_sql[]. */
@@ -72,6 +72,13 @@ enum pg_statement {
 	PG_EXPIRE_STS,
 	PG_LOAD_STS,
 	PG_LIST_STS,
+	PG_COUNT_TLS,
+	PG_ADD_TLS_REPORT,
+	PG_TAKE_TLS_REPORT,
+	PG_END_TLS_REPORT,
+	PG_FORGET_TLS_COUNTS,
+	PG_LIST_TLS_COUNTS,
+	PG_LIST_TLS_REPORTS,
 	PG_GIVE_BACK,
 	PG_TAKE_DUE,
 	PG_LOAD,
@@ -227,5 +234,17 @@ int pg_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		struct store_sts *ret_sts);
 int pg_list_sts(struct store *s, int64_t tried, int64_t used,
 		struct store_sts_page *page);
+/* store_pg_tlsrpt.c: likewise. */
+int pg_count_tls(struct store *s, const struct store_tls_count *count,
+		 int64_t due);
+int pg_take_tls_report(struct store *s, int64_t now, int64_t again,
+		       struct arena *arena,
+		       struct store_tls_report *ret_report);
+int pg_end_tls_report(struct store *s, int64_t day, struct slice domain,
+		      bool *ret_was_there);
+int pg_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+		       struct store_tls_counts *page);
+int pg_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			struct store_tls_reports *page);
 
 #endif

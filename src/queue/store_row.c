@@ -45,6 +45,13 @@ static void next_outcome(struct store_row *row, struct outcome *ret_outcome)
 	};
 }
 
+/* What is unknown asks for nothing less than usual. */
+static enum tls_demand demand_of(uint64_t number)
+{
+	return number <= TLS_DEMAND_REQUIRED ? (enum tls_demand)number
+					     : TLS_DEMAND_USUAL;
+}
+
 void store_row_read(struct store_row *row, struct store_entry *ret_entry)
 {
 	struct store_message *m = &ret_entry->message;
@@ -75,6 +82,7 @@ void store_row_read(struct store_row *row, struct store_entry *ret_entry)
 	r->holder = store_row_number(row);
 	r->last_try = next_time(row);
 	next_outcome(row, &r->last);
+	r->tls_demand = demand_of(store_row_number(row));
 }
 
 struct slice store_row_patterns(const struct sts *sts, struct arena *arena)

@@ -15,7 +15,7 @@
 /* Bigger contents are files next to the database. */
 enum { STORE_BLOB_OCTETS = 131072 };
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 
 /* Index of store_sql[]. */
 enum statement {
@@ -55,6 +55,13 @@ enum statement {
 	ST_EXPIRE_STS,
 	ST_LOAD_STS,
 	ST_LIST_STS,
+	ST_COUNT_TLS,
+	ST_ADD_TLS_REPORT,
+	ST_TAKE_TLS_REPORT,
+	ST_END_TLS_REPORT,
+	ST_FORGET_TLS_COUNTS,
+	ST_LIST_TLS_COUNTS,
+	ST_LIST_TLS_REPORTS,
 	ST_TAKE_DUE,
 	ST_LOAD,
 	ST_LOAD_PLACE,
@@ -172,5 +179,17 @@ int sqlite_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		    struct store_sts *ret_sts);
 int sqlite_list_sts(struct store *s, int64_t tried, int64_t used,
 		    struct store_sts_page *page);
+/* store_tlsrpt.c: likewise. */
+int sqlite_count_tls(struct store *s, const struct store_tls_count *count,
+		     int64_t due);
+int sqlite_take_tls_report(struct store *s, int64_t now, int64_t again,
+			   struct arena *arena,
+			   struct store_tls_report *ret_report);
+int sqlite_end_tls_report(struct store *s, int64_t day, struct slice domain,
+			  bool *ret_was_there);
+int sqlite_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+			   struct store_tls_counts *page);
+int sqlite_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			    struct store_tls_reports *page);
 
 #endif

@@ -72,6 +72,8 @@ void fixture_empty_database(void)
 				      "DELETE FROM culver.secret;"
 				      "DELETE FROM culver.domain_tls;"
 				      "DELETE FROM culver.sts_policy;"
+				      "DELETE FROM culver.tls_count;"
+				      "DELETE FROM culver.tls_report;"
 				      "DELETE FROM culver.node");
 }
 
