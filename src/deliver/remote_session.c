@@ -129,7 +129,8 @@ static void fail_end(struct remote_session *s, enum smtp_end end,
 			fail(s, &o);
 		return;
 	}
-	if (is_tls && security_of(s) != hop_of(s)->security) {
+	if (is_tls && s->tls_demand == TLS_DEMAND_USUAL &&
+	    security_of(s) != hop_of(s)->security) {
 		n = snprintf(text, sizeof(text),
 			     "mail for this domain was protected by %sTLS "
 			     "before, and less is not accepted: %.*s",
