@@ -1,8 +1,8 @@
 #include "mail/dkim_draft.h"
 
-#include "test/unit/mail/dkim_sign.h"
 #include "mail/dkim_hash.h"
 #include "mail/dkim_verifier.h"
+#include "test/unit/mail/dkim_sign.h"
 
 #include <openssl/rsa.h>
 #include <setjmp.h>
