@@ -5,7 +5,7 @@
  * Input: a key record, NUL, a message.
  */
 #include "mail/dkim_draft.h"
-#include "mail/dkim_key.h"
+#include "mail/dkim_record.h"
 #include "mail/dkim_verifier.h"
 
 #include <assert.h>
@@ -74,12 +74,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice in = { (const char *)data, size }, record, message;
 	struct arena *a = arena_new(64 << 20);
-	struct dkim_key key;
+	struct dkim_record key;
 
 	if (size > 0 && size < 100000) {
 		(void)slice_cut(in, '\0', &record, &message);
-		(void)dkim_key_parse(record, a, &key);
-		dkim_key_done(&key);
+		(void)dkim_record_parse(record, a, &key);
+		dkim_record_done(&key);
 		check_message(message, &record, a);
 		check_draft(message, a);
 	}

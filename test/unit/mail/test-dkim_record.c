@@ -1,4 +1,4 @@
-#include "mail/dkim_key.h"
+#include "mail/dkim_record.h"
 
 #include "test/unit/mail/dkim_sign.h"
 
@@ -32,60 +32,63 @@ static int tear_down(void **state)
 
 static const struct {
 	const char *name, *record;
-	enum dkim_key_fault want;
+	enum dkim_record_fault want;
 	bool is_testing, is_strict;
 } records[] = {
 	{ "all it may say",
 	  "v=DKIM1; h=sha1:sha256; k=ed25519; n=a note; " ED
 	  "; s=email:x; t=y:s:z; zz=1",
-	  DKIM_KEY_OK, true, true },
-	{ "no version", "k=ed25519; " ED, DKIM_KEY_OK, false, false },
-	{ "all services", "k=ed25519; s=*; " ED, DKIM_KEY_OK, false, false },
+	  DKIM_RECORD_OK, true, true },
+	{ "no version", "k=ed25519; " ED, DKIM_RECORD_OK, false, false },
+	{ "all services", "k=ed25519; s=*; " ED, DKIM_RECORD_OK, false, false },
 	{ "a folded key",
 	  "k=ed25519; p=11qYAYKxCrfVS/7TyWQH "
 	  "Og7hcvPapiMlrwIaaPcHURo=",
-	  DKIM_KEY_OK, false, false },
+	  DKIM_RECORD_OK, false, false },
 	{ "a version that is not first", "k=ed25519; v=DKIM1; " ED,
-	  DKIM_KEY_SYNTAX, false, false },
-	{ "another version", "v=DKIM2; k=ed25519; " ED, DKIM_KEY_SYNTAX, false,
-	  false },
-	{ "no key", "v=DKIM1; k=ed25519", DKIM_KEY_SYNTAX, false, false },
-	{ "nothing", "", DKIM_KEY_SYNTAX, false, false },
-	{ "a revoked key", "v=DKIM1; t=y; k=ed25519; p=", DKIM_KEY_REVOKED,
+	  DKIM_RECORD_SYNTAX, false, false },
+	{ "another version", "v=DKIM2; k=ed25519; " ED, DKIM_RECORD_SYNTAX,
+	  false, false },
+	{ "no key", "v=DKIM1; k=ed25519", DKIM_RECORD_SYNTAX, false, false },
+	{ "nothing", "", DKIM_RECORD_SYNTAX, false, false },
+	{ "a revoked key", "v=DKIM1; t=y; k=ed25519; p=", DKIM_RECORD_REVOKED,
 	  true, false },
-	{ "another type", "v=DKIM1; k=x; " ED, DKIM_KEY_UNKNOWN, false, false },
-	{ "not for mail", "k=ed25519; s=tlsrpt; " ED, DKIM_KEY_SERVICE, false,
+	{ "another type", "v=DKIM1; k=x; " ED, DKIM_RECORD_UNKNOWN, false,
 	  false },
-	{ "no service", "k=ed25519; s=; " ED, DKIM_KEY_SERVICE, false, false },
-	{ "only SHA-1", "k=ed25519; h=sha1; " ED, DKIM_KEY_HASH, false, false },
-	{ "no base64", "k=ed25519; p=x!", DKIM_KEY_BROKEN, false, false },
-	{ "too few octets", "k=ed25519; p=AAAA", DKIM_KEY_BROKEN, false,
+	{ "not for mail", "k=ed25519; s=tlsrpt; " ED, DKIM_RECORD_SERVICE,
+	  false, false },
+	{ "no service", "k=ed25519; s=; " ED, DKIM_RECORD_SERVICE, false,
 	  false },
-	{ "no DER", "p=AAAA", DKIM_KEY_BROKEN, false, false },
-	{ "Ed25519 that says RSA", ED, DKIM_KEY_BROKEN, false, false },
+	{ "only SHA-1", "k=ed25519; h=sha1; " ED, DKIM_RECORD_HASH, false,
+	  false },
+	{ "no base64", "k=ed25519; p=x!", DKIM_RECORD_BROKEN, false, false },
+	{ "too few octets", "k=ed25519; p=AAAA", DKIM_RECORD_BROKEN, false,
+	  false },
+	{ "no DER", "p=AAAA", DKIM_RECORD_BROKEN, false, false },
+	{ "Ed25519 that says RSA", ED, DKIM_RECORD_BROKEN, false, false },
 	/* An SPKI of P-256. */
 	{ "neither of both",
 	  "k=rsa; p=MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"
 	  "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54W"
 	  "K84zV2sxXs7LtkBoN79R9Q==",
-	  DKIM_KEY_BROKEN, false, false },
+	  DKIM_RECORD_BROKEN, false, false },
 };
 
 static void test_records(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
-		struct dkim_key key;
+		struct dkim_record key;
 
 		print_message("%s\n", records[i].name);
 		assert_int_equal(
-			dkim_key_parse(slice_of(records[i].record), a, &key),
+			dkim_record_parse(slice_of(records[i].record), a, &key),
 			records[i].want);
 		assert_int_equal(key.key != NULL,
-				 records[i].want == DKIM_KEY_OK);
+				 records[i].want == DKIM_RECORD_OK);
 		assert_int_equal(key.is_testing, records[i].is_testing);
 		assert_int_equal(key.is_strict, records[i].is_strict);
-		dkim_key_done(&key);
+		dkim_record_done(&key);
 	}
 }
 
@@ -120,23 +123,27 @@ static void test_sizes(void **state)
 {
 	static const struct {
 		int bits;
-		enum dkim_key_fault want;
+		enum dkim_record_fault want;
 	} sizes[] = {
-		{ 512, DKIM_KEY_TOO_SHORT },  { 1016, DKIM_KEY_TOO_SHORT },
-		{ 1024, DKIM_KEY_OK },        { 2048, DKIM_KEY_OK },
-		{ 4096, DKIM_KEY_OK },        { 4104, DKIM_KEY_TOO_LONG },
-		{ 16384, DKIM_KEY_TOO_LONG },
+		{ 512, DKIM_RECORD_TOO_SHORT },
+		{ 1016, DKIM_RECORD_TOO_SHORT },
+		{ 1024, DKIM_RECORD_OK },
+		{ 2048, DKIM_RECORD_OK },
+		{ 4096, DKIM_RECORD_OK },
+		{ 4104, DKIM_RECORD_TOO_LONG },
+		{ 16384, DKIM_RECORD_TOO_LONG },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		EVP_PKEY *rsa = rsa_of(sizes[i].bits);
-		struct dkim_key key;
+		struct dkim_record key;
 
 		print_message("%d bits\n", sizes[i].bits);
-		assert_int_equal(dkim_key_parse(sign_record(rsa, a), a, &key),
-				 sizes[i].want);
-		dkim_key_done(&key);
+		assert_int_equal(
+			dkim_record_parse(sign_record(rsa, a), a, &key),
+			sizes[i].want);
+		dkim_record_done(&key);
 		EVP_PKEY_free(rsa);
 	}
 }
@@ -147,18 +154,19 @@ static void test_bare_rsa_key(void **state)
 	EVP_PKEY *rsa = rsa_of(2048);
 	unsigned char *der = NULL, text[600];
 	int n = i2d_PublicKey(rsa, &der);
-	struct dkim_key key;
+	struct dkim_record key;
 
 	(void)state;
 	(void)EVP_EncodeBlock(text, der, n);
-	assert_int_equal(dkim_key_parse(arena_format(a, "p=%s", text), a, &key),
-			 DKIM_KEY_OK);
-	dkim_key_done(&key);
+	assert_int_equal(
+		dkim_record_parse(arena_format(a, "p=%s", text), a, &key),
+		DKIM_RECORD_OK);
+	dkim_record_done(&key);
 	/* Something behind it. */
 	(void)EVP_EncodeBlock(text, der, n - n % 3);
 	assert_int_equal(
-		dkim_key_parse(arena_format(a, "p=%sAAAA", text), a, &key),
-		DKIM_KEY_BROKEN);
+		dkim_record_parse(arena_format(a, "p=%sAAAA", text), a, &key),
+		DKIM_RECORD_BROKEN);
 	OPENSSL_free(der);
 	EVP_PKEY_free(rsa);
 }
@@ -167,18 +175,18 @@ static void test_signatures(void **state)
 {
 	EVP_PKEY *own = sign_ed25519_key();
 	struct slice signature = sign_text(own, S("text"), a);
-	struct dkim_key key;
+	struct dkim_record key;
 
 	(void)state;
-	assert_int_equal(dkim_key_parse(S(SIGN_ED25519_RECORD), a, &key),
-			 DKIM_KEY_OK);
+	assert_int_equal(dkim_record_parse(S(SIGN_ED25519_RECORD), a, &key),
+			 DKIM_RECORD_OK);
 	assert_int_equal(key.algorithm, DKIM_ED25519_SHA256);
-	assert_true(dkim_key_verify(&key, S("text"), signature));
-	assert_false(dkim_key_verify(&key, S("test"), signature));
-	assert_false(dkim_key_verify(&key, S("text"),
-				     slice_head(signature, signature.n - 1)));
-	assert_false(dkim_key_verify(&key, S("text"), S("")));
-	dkim_key_done(&key);
+	assert_true(dkim_record_verify(&key, S("text"), signature));
+	assert_false(dkim_record_verify(&key, S("test"), signature));
+	assert_false(dkim_record_verify(
+		&key, S("text"), slice_head(signature, signature.n - 1)));
+	assert_false(dkim_record_verify(&key, S("text"), S("")));
+	dkim_record_done(&key);
 	EVP_PKEY_free(own);
 }
 
