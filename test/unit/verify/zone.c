@@ -86,7 +86,7 @@ static void add_text(struct zone *z, struct slice name, struct slice value)
 static void add_long_text(struct zone *z, struct slice name, struct slice value)
 {
 	while (value.n <= RECORD_OCTETS) {
-		const struct slice parts[] = { value, SLICE(" moo=moo") };
+		const struct slice parts[] = { value, SLICE(" ip4:10.0.0.1") };
 
 		value = arena_join(z->arena, parts, 2);
 	}
