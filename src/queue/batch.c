@@ -184,6 +184,22 @@ void batch_change(struct batch *b, struct link *from,
 	push(b, op);
 }
 
+void batch_spend(struct batch *b, struct allowances *allowances,
+		 struct link *from, const struct msg_spend *m)
+{
+	struct message answer = { .type = MESSAGE_SPENT };
+	struct op *op = op_new(OP_SPEND, NULL, 0);
+
+	/* While the disk refuses it, not all is remembered. */
+	if (allowances_spend(allowances, m, op->arena, &answer.spent,
+			     &op->spending) &&
+	    b->count < BATCH_KEPT_COUNT)
+		push(b, op);
+	else
+		op_free(&op);
+	peers_send(b->peers, from, &answer, -1);
+}
+
 void batch_forget(struct batch *b, const struct link *link)
 {
 	struct op *op, *next;
@@ -285,6 +301,7 @@ static void finish(struct batch *b, struct op *op)
 		break;
 	case OP_SETTLE:
 	case OP_END_HOLDS:
+	case OP_SPEND:
 		break;
 	}
 	pop(b, op);

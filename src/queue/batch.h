@@ -8,6 +8,7 @@
 #define QUEUE_BATCH_H
 
 #include "proc/message.h"
+#include "queue/allowance.h"
 #include "queue/peers.h"
 #include "queue/spool.h"
 #include "queue/turn.h"
@@ -45,6 +46,10 @@ void batch_end_holds(struct batch *b, uint64_t holder, int64_t due);
 /* QUEUE_CHANGE, answered with QUEUE_CHANGED; it may take several runs. */
 void batch_change(struct batch *b, struct link *from,
 		  const struct msg_queue_change *m);
+
+/* SPEND, answered at once with SPENT. */
+void batch_spend(struct batch *b, struct allowances *allowances,
+		 struct link *from, const struct msg_spend *m);
 
 /* The link is gone: its new messages are dropped, nobody is answered. */
 void batch_forget(struct batch *b, const struct link *link);

@@ -179,6 +179,8 @@ int op_apply(struct op *op, struct turn *t)
 	case OP_END_HOLDS:
 		return store_end_holds(t->store, op->end_holds.holder,
 				       op->end_holds.due);
+	case OP_SPEND:
+		return spending_apply(t, &op->spending);
 	case OP_CHANGE:
 		return change_step(t, &op->change.c, &op->change.next);
 	}

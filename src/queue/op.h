@@ -3,6 +3,7 @@
 #define QUEUE_OP_H
 
 #include "base/list.h"
+#include "queue/allowance.h"
 #include "queue/change.h"
 #include "queue/enqueue.h"
 #include "queue/spool.h"
@@ -14,6 +15,7 @@ enum op_kind {
 	OP_RESOLVED,
 	OP_END_HOLDS,
 	OP_CHANGE,
+	OP_SPEND,
 };
 
 struct op {
@@ -47,6 +49,7 @@ struct op {
 			struct change c;
 			struct change_progress next; /* the result */
 		} change;
+		struct spending spending; /* in arena */
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
 	uint32_t again_s; /* OUTCOME: of ATTEMPT_RESULT, as the next two */

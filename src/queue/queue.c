@@ -202,11 +202,19 @@ static void refuse(struct link *from, const struct message *m)
 		answer.type = MESSAGE_DOMAIN_TLS_FORGOTTEN;
 		answer.domain_tls_forgotten.id = m->domain_tls_forget.id;
 		answer.domain_tls_forgotten.error = EAGAIN;
-	}
-	if (m->type == MESSAGE_STS_WANTED) {
-		answer.type = MESSAGE_STS_KNOWN;
-		answer.sts_known.id = m->sts_wanted.id;
-		answer.sts_known.error = EAGAIN;
+	} else if (m->type == MESSAGE_SPEND) {
+		answer.type = MESSAGE_SPENT;
+		answer.spent.id = m->spend.id;
+		answer.spent.error = EAGAIN;
+	} else if (m->type == MESSAGE_USAGE_LIST) {
+		answer.type = MESSAGE_USAGE_END;
+		answer.usage_end.id = m->usage_list.id;
+		answer.usage_end.error = EAGAIN;
+		answer.usage_end.is_last = true;
+	} else if (m->type == MESSAGE_USAGE_FORGET) {
+		answer.type = MESSAGE_USAGE_FORGOTTEN;
+		answer.usage_forgotten.id = m->usage_forget.id;
+		answer.usage_forgotten.error = EAGAIN;
 	}
 	if (answer.type != MESSAGE_NONE)
 		link_send(from, &answer, -1);

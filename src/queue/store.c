@@ -154,21 +154,6 @@ int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
 	return s->ops->forget_tls(s, destination, expired, ret_count);
 }
 
-int store_keep_sts(struct store *s, const struct store_sts *sts)
-{
-	return s->ops->keep_sts(s, sts);
-}
-
-int store_use_sts(struct store *s, struct slice domain, int64_t used)
-{
-	return s->ops->use_sts(s, domain, used);
-}
-
-int store_expire_sts(struct store *s, int64_t now)
-{
-	return s->ops->expire_sts(s, now);
-}
-
 int store_take_due(struct store *s, enum store_line line, int64_t now,
 		   struct store_page *page)
 {
@@ -220,53 +205,10 @@ int store_load_tls(struct store *s, struct slice destination,
 	return s->ops->load_tls(s, destination, arena, ret_tls);
 }
 
-int store_count_tls(struct store *s, const struct store_tls_count *count,
-		    int64_t due)
-{
-	return s->ops->count_tls(s, count, due);
-}
-
-int store_take_tls_report(struct store *s, int64_t now, int64_t again,
-			  struct arena *arena,
-			  struct store_tls_report *ret_report)
-{
-	return s->ops->take_tls_report(s, now, again, arena, ret_report);
-}
-
-int store_end_tls_report(struct store *s, int64_t day, struct slice domain,
-			 bool *ret_was_there)
-{
-	return s->ops->end_tls_report(s, day, domain, ret_was_there);
-}
-
-int store_list_tls_counts(struct store *s, int64_t day, struct slice domain,
-			  struct store_tls_counts *page)
-{
-	return s->ops->list_tls_counts(s, day, domain, page);
-}
-
-int store_list_tls_reports(struct store *s, int64_t day, struct slice domain,
-			   struct store_tls_reports *page)
-{
-	return s->ops->list_tls_reports(s, day, domain, page);
-}
-
 int store_list_tls(struct store *s, struct slice after,
 		   struct store_tls_page *page)
 {
 	return s->ops->list_tls(s, after, page);
-}
-
-int store_load_sts(struct store *s, struct slice domain, struct arena *arena,
-		   struct store_sts *ret_sts)
-{
-	return s->ops->load_sts(s, domain, arena, ret_sts);
-}
-
-int store_list_sts(struct store *s, int64_t tried, int64_t used,
-		   struct store_sts_page *page)
-{
-	return s->ops->list_sts(s, tried, used, page);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)
@@ -288,4 +230,41 @@ void store_settle(struct store *s)
 void store_shrink(struct store *s, bool is_urgent)
 {
 	s->ops->shrink(s, is_urgent);
+}
+
+/* --- what logins send ---------------------------------------------------------- */
+
+int store_add_usage(struct store *s, const struct store_usage *usage)
+{
+	return s->ops->add_usage(s, usage);
+}
+
+int store_forget_usage(struct store *s, struct slice login, int64_t day,
+		       uint64_t *ret_count)
+{
+	return s->ops->forget_usage(s, login, day, ret_count);
+}
+
+int store_keep_correspondent(struct store *s, struct slice login, uint64_t hash,
+			     int64_t day)
+{
+	return s->ops->keep_correspondent(s, login, hash, day);
+}
+
+int store_load_usage(struct store *s, struct slice login, int64_t day,
+		     struct arena *arena, struct store_usage *ret_usage)
+{
+	return s->ops->load_usage(s, login, day, arena, ret_usage);
+}
+
+int store_list_usage(struct store *s, int64_t day, struct slice after,
+		     struct store_usage_page *page)
+{
+	return s->ops->list_usage(s, day, after, page);
+}
+
+int store_load_correspondent(struct store *s, struct slice login, uint64_t hash,
+			     int64_t *ret_day)
+{
+	return s->ops->load_correspondent(s, login, hash, ret_day);
 }

@@ -71,9 +71,8 @@ void fixture_empty_database(void)
 				      "DELETE FROM culver.message;"
 				      "DELETE FROM culver.secret;"
 				      "DELETE FROM culver.domain_tls;"
-				      "DELETE FROM culver.sts_policy;"
-				      "DELETE FROM culver.tls_count;"
-				      "DELETE FROM culver.tls_report;"
+				      "DELETE FROM culver.login_usage;"
+				      "DELETE FROM culver.correspondent;"
 				      "DELETE FROM culver.node");
 }
 
@@ -237,6 +236,25 @@ static void record(struct sent *s, const struct message *m, int fd)
 		break;
 	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
 		s->number = m->domain_tls_forgotten.count;
+		break;
+	case MESSAGE_SPENT:
+		s->number = m->spent.exceeded;
+		s->queue_id = m->spent.error;
+		s->next_try = m->spent.resets;
+		break;
+	case MESSAGE_USAGE_ENTRY:
+		s->number = m->usage_entry.messages;
+		s->row = m->usage_entry.recipients;
+		s->has_room = !m->usage_entry.is_blocked;
+		s->address = text_of(m->usage_entry.login);
+		break;
+	case MESSAGE_USAGE_END:
+		s->number = m->usage_end.error;
+		s->has_room = !m->usage_end.is_last;
+		s->address = text_of(m->usage_end.after);
+		break;
+	case MESSAGE_USAGE_FORGOTTEN:
+		s->number = m->usage_forgotten.count;
 		break;
 	case MESSAGE_QUEUE_CHANGED:
 		s->number = m->queue_changed.count;
