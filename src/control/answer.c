@@ -279,9 +279,28 @@ void answer_domain_tls(struct evbuffer *out,
 	put_one(out, "destination", object);
 }
 
-void answer_domains(struct evbuffer *out, uint64_t count)
+void answer_usage(struct evbuffer *out, const struct msg_usage_entry *m)
 {
-	put_one(out, "destinations", number(count));
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "login", text(m->login));
+	(void)json_object_set_new(object, "messages", number(m->messages));
+	(void)json_object_set_new(object, "message_limit",
+				  number(m->message_limit));
+	(void)json_object_set_new(object, "recipients", number(m->recipients));
+	(void)json_object_set_new(object, "recipient_limit",
+				  number(m->recipient_limit));
+	(void)json_object_set_new(object, "blocked",
+				  json_boolean(m->is_blocked));
+	(void)json_object_set_new(object, "resets", number(m->resets));
+	put_one(out, "usage", object);
+}
+
+void answer_listed(struct evbuffer *out, enum request_command command,
+		   uint64_t count)
+{
+	put_one(out, command == REQUEST_USAGE_LIST ? "logins" : "destinations",
+		number(count));
 }
 
 void answer_forgotten(struct evbuffer *out, uint64_t count)

@@ -20,15 +20,20 @@
  *                level: none, TLS or verified
  *   domain_tls_forget
  *                {"forgotten":N}
+ *   usage_list, usage_show
+ *                {"usage":{"login":"...","messages":N,"message_limit":N,
+ *                "recipients":N,"recipient_limit":N,"blocked":false,
+ *                "resets":N}} for each, then {"logins":N}
+ *   usage_forget {"forgotten":N}
  *   any          {"error":"..."}
  *
- * Every answer but "entry", "header", "milter" and "destination" is the last
- * line of its request.
+ * Every answer but "entry", "header", "milter", "destination" and "usage" is the
+ * last line of its request.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
 
-#include "proc/message.h"
+#include "control/request.h"
 
 #include <event2/buffer.h>
 
@@ -45,7 +50,10 @@ void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);
 void answer_milters(struct evbuffer *out, size_t count);
 void answer_domain_tls(struct evbuffer *out,
 		       const struct msg_domain_tls_entry *m);
-void answer_domains(struct evbuffer *out, uint64_t count);
+void answer_usage(struct evbuffer *out, const struct msg_usage_entry *m);
+/* The end of a list: how many there were. */
+void answer_listed(struct evbuffer *out, enum request_command command,
+		   uint64_t count);
 void answer_forgotten(struct evbuffer *out, uint64_t count);
 void answer_error(struct evbuffer *out, const char *what);
 

@@ -171,41 +171,75 @@ static void take_domain(struct control *c, const struct link *from,
 	answer_domain_tls(client_output(s->client), m);
 }
 
-static void take_domains_end(struct control *c, const struct link *from,
-			     const struct msg_domain_tls_end *m)
+/* The end of a page of what is listed by name. */
+static void take_names_end(struct session *s, uint32_t error,
+			   struct slice after, bool is_last)
 {
-	struct session *s = find(c, from, m->id, REQUEST_DOMAIN_TLS_LIST);
-
 	if (s == NULL)
 		return;
-	if (m->error != 0) {
+	if (error != 0) {
 		session_fail(s, "the queue's database cannot be read now");
 		return;
 	}
-	if (m->is_last || m->after.n > AFTER_OCTETS) {
-		answer_domains(client_output(s->client), s->listed);
+	if (is_last || after.n > AFTER_OCTETS) {
+		answer_listed(client_output(s->client), s->request.command,
+			      s->listed);
 		session_finish(s);
 		return;
 	}
-	s->after_octets = m->after.n;
-	if (m->after.n > 0)
-		memcpy(s->after_name, m->after.p, m->after.n);
+	s->after_octets = after.n;
+	if (after.n > 0)
+		memcpy(s->after_name, after.p, after.n);
 	go_on(s);
 }
 
-static void take_forgotten(struct control *c, const struct link *from,
-			   const struct msg_domain_tls_forgotten *m)
+static void take_usage(struct control *c, const struct link *from,
+		       const struct msg_usage_entry *m)
 {
-	struct session *s = find(c, from, m->id, REQUEST_DOMAIN_TLS_FORGET);
+	struct session *s = find(c, from, m->id, REQUEST_USAGE_LIST);
 
 	if (s == NULL)
 		return;
-	if (m->error != 0) {
+	s->listed++;
+	answer_usage(client_output(s->client), m);
+}
+
+static void take_forgotten(struct session *s, uint32_t error, uint64_t count)
+{
+	if (s == NULL)
+		return;
+	if (error != 0) {
 		session_fail(s, "the queue's database cannot be changed now");
 		return;
 	}
-	answer_forgotten(client_output(s->client), m->count);
+	answer_forgotten(client_output(s->client), count);
 	session_finish(s);
+}
+
+/* What is listed by name: the ends of pages, and what is forgotten. */
+static void take_names(struct control *c, const struct link *from,
+		       const struct message *m)
+{
+	const struct msg_domain_tls_end *domains = &m->domain_tls_end;
+	const struct msg_usage_end *usage = &m->usage_end;
+
+	if (m->type == MESSAGE_DOMAIN_TLS_END)
+		take_names_end(
+			find(c, from, domains->id, REQUEST_DOMAIN_TLS_LIST),
+			domains->error, domains->after, domains->is_last);
+	else if (m->type == MESSAGE_USAGE_END)
+		take_names_end(find(c, from, usage->id, REQUEST_USAGE_LIST),
+			       usage->error, usage->after, usage->is_last);
+	else if (m->type == MESSAGE_DOMAIN_TLS_FORGOTTEN)
+		take_forgotten(find(c, from, m->domain_tls_forgotten.id,
+				    REQUEST_DOMAIN_TLS_FORGET),
+			       m->domain_tls_forgotten.error,
+			       m->domain_tls_forgotten.count);
+	else
+		take_forgotten(find(c, from, m->usage_forgotten.id,
+				    REQUEST_USAGE_FORGET),
+			       m->usage_forgotten.error,
+			       m->usage_forgotten.count);
 }
 
 /* An answer of one message. */
@@ -330,11 +364,14 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_DOMAIN_TLS_ENTRY:
 		take_domain(c, from, &m->domain_tls_entry);
 		break;
-	case MESSAGE_DOMAIN_TLS_END:
-		take_domains_end(c, from, &m->domain_tls_end);
+	case MESSAGE_USAGE_ENTRY:
+		take_usage(c, from, &m->usage_entry);
 		break;
+	case MESSAGE_DOMAIN_TLS_END:
 	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
-		take_forgotten(c, from, &m->domain_tls_forgotten);
+	case MESSAGE_USAGE_END:
+	case MESSAGE_USAGE_FORGOTTEN:
+		take_names(c, from, m);
 		break;
 	case MESSAGE_EXPLAINED:
 		take_answer(c, from, m->explained.id, REQUEST_RESOLVE, m);

@@ -194,6 +194,11 @@ static const struct {
 	{ .name = "domain_tls_forget",
 	  .command = REQUEST_DOMAIN_TLS_FORGET,
 	  .needs_domain = true },
+	{ .name = "usage_list", .command = REQUEST_USAGE_LIST },
+	{ .name = "usage_show",
+	  .command = REQUEST_USAGE_LIST,
+	  .needs_domain = true },
+	{ .name = "usage_forget", .command = REQUEST_USAGE_FORGET },
 };
 
 static bool find_command(const char *name, struct request *ret_request)
@@ -225,6 +230,11 @@ static const char *read_request(json_t *object, struct arena *arena,
 		return r->needs_domain
 			       ? read_address(object, "domain", arena, r)
 			       : NULL;
+	case REQUEST_USAGE_LIST:
+		return r->needs_domain ? read_address(object, "login", arena, r)
+				       : NULL;
+	case REQUEST_USAGE_FORGET:
+		return read_address(object, "login", arena, r);
 	case REQUEST_QUEUE_LIST:
 		return read_list(object, arena, r);
 	case REQUEST_RELOAD:

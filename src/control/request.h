@@ -12,6 +12,8 @@
  *   {"command":"domain_tls_list"}: of all
  *   {"command":"domain_tls_show","domain":"example.org"}, domain_tls_forget:
  *   a domain, or "via:a.example/b.example"
+ *   {"command":"usage_list"}: of all logins
+ *   {"command":"usage_show","login":"user@example.com"}, usage_forget
  *   {"command":"milter_list"}
  *
  * A selector is one or more of
@@ -37,6 +39,8 @@ enum request_command {
 	REQUEST_MILTER_LIST,
 	REQUEST_DOMAIN_TLS_LIST,
 	REQUEST_DOMAIN_TLS_FORGET,
+	REQUEST_USAGE_LIST,
+	REQUEST_USAGE_FORGET,
 };
 
 struct request {
@@ -45,11 +49,12 @@ struct request {
 	struct selector selector; /* QUEUE_LIST, QUEUE_CHANGE */
 	bool is_all;              /* QUEUE_CHANGE without a selector */
 	bool with_header;         /* QUEUE_LIST */
-	bool needs_domain;        /* DOMAIN_TLS_LIST: not of all */
+	bool needs_domain;        /* DOMAIN_TLS_LIST, USAGE_LIST: not of all */
 	struct slice reason;      /* QUEUE_CHANGE: of a hold; in the arena */
 	struct slice
 		address; /* RESOLVE, and the domain of ROUTE and DOMAIN_TLS_*,
-		            empty for all; in the arena */
+		            empty for all, and the login of USAGE_*; in the
+		            arena */
 };
 
 /* Reads a line. Returns NULL, or what is wrong with it; then *ret_request is

@@ -43,9 +43,18 @@ static void ask(struct session *s, struct link *peer, struct message *m)
 	link_send(peer, m, -1);
 }
 
-static void ask_domains(struct session *s)
+static void tell_queue(struct session *s, struct message *m)
 {
 	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
+
+	if (queue == NULL)
+		session_fail(s, "the queue is away; try again");
+	else
+		ask(s, queue, m);
+}
+
+static void ask_domains(struct session *s)
+{
 	struct message m = { .type = MESSAGE_DOMAIN_TLS_LIST, .fd = -1 };
 
 	m.domain_tls_list = (struct msg_domain_tls_list){
@@ -53,30 +62,44 @@ static void ask_domains(struct session *s)
 		.destination = s->request.address,
 		.after = { s->after_name, s->after_octets },
 	};
-	if (queue == NULL)
-		session_fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
+	tell_queue(s, &m);
 }
 
 static void ask_forget(struct session *s)
 {
-	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
 	struct message m = { .type = MESSAGE_DOMAIN_TLS_FORGET, .fd = -1 };
 
 	m.domain_tls_forget = (struct msg_domain_tls_forget){
 		.id = s->id,
 		.destination = s->request.address,
 	};
-	if (queue == NULL)
-		session_fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
+	tell_queue(s, &m);
+}
+
+static void ask_usage(struct session *s)
+{
+	struct message m = { .type = MESSAGE_USAGE_LIST, .fd = -1 };
+
+	m.usage_list = (struct msg_usage_list){
+		.id = s->id,
+		.login = s->request.address,
+		.after = { s->after_name, s->after_octets },
+	};
+	tell_queue(s, &m);
+}
+
+static void ask_usage_forget(struct session *s)
+{
+	struct message m = { .type = MESSAGE_USAGE_FORGET, .fd = -1 };
+
+	m.usage_forget =
+		(struct msg_usage_forget){ .id = s->id,
+					   .login = s->request.address };
+	tell_queue(s, &m);
 }
 
 static void ask_queue(struct session *s)
 {
-	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
 	struct message m = { .type = MESSAGE_QUEUE_LIST, .fd = -1 };
 
 	m.queue_list = (struct msg_queue_list){
@@ -86,10 +109,7 @@ static void ask_queue(struct session *s)
 		.selector = s->request.selector,
 		.with_header = s->request.with_header,
 	};
-	if (queue == NULL)
-		session_fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
+	tell_queue(s, &m);
 }
 
 void session_ask_page(struct session *s)
@@ -97,13 +117,14 @@ void session_ask_page(struct session *s)
 	s->wants_page = false;
 	if (s->request.command == REQUEST_DOMAIN_TLS_LIST)
 		ask_domains(s);
+	else if (s->request.command == REQUEST_USAGE_LIST)
+		ask_usage(s);
 	else
 		ask_queue(s);
 }
 
 static void ask_change(struct session *s)
 {
-	struct link *queue = role_peer(s->control->self, ROLE_QUEUE, 0);
 	struct message m = { .type = MESSAGE_QUEUE_CHANGE, .fd = -1 };
 
 	m.queue_change = (struct msg_queue_change){
@@ -113,10 +134,7 @@ static void ask_change(struct session *s)
 		.is_all = s->request.is_all,
 		.reason = s->request.reason,
 	};
-	if (queue == NULL)
-		session_fail(s, "the queue is away; try again");
-	else
-		ask(s, queue, &m);
+	tell_queue(s, &m);
 }
 
 static void ask_explain(struct session *s)
@@ -184,6 +202,7 @@ void session_begin(struct session *s)
 	switch (s->request.command) {
 	case REQUEST_QUEUE_LIST:
 	case REQUEST_DOMAIN_TLS_LIST:
+	case REQUEST_USAGE_LIST:
 		session_ask_page(s);
 		break;
 	case REQUEST_QUEUE_CHANGE:
@@ -203,6 +222,9 @@ void session_begin(struct session *s)
 		break;
 	case REQUEST_DOMAIN_TLS_FORGET:
 		ask_forget(s);
+		break;
+	case REQUEST_USAGE_FORGET:
+		ask_usage_forget(s);
 		break;
 	}
 }

@@ -36,6 +36,7 @@ int cmd_queue(const struct ctl *ctl);
 int cmd_reload(const struct ctl *ctl);
 int cmd_resolve(const struct ctl *ctl);
 int cmd_route(const struct ctl *ctl);
+int cmd_user(const struct ctl *ctl);
 
 /* Says on standard error what is wrong, after "culver: ". */
 void ctl_complain(const char *format, ...)

@@ -29,6 +29,8 @@ static const char help[] =
 	"  resolve ADDRESS     say where mail for an address goes, and why\n"
 	"  reload              make the daemon read its configuration again\n"
 	"  route DOMAIN        say which hosts take mail for a domain\n"
+	"  user [show [LOGIN]] say what logins have sent today\n"
+	"  user unblock LOGIN  let one that has reached its limit send on\n"
 	"  version             say which version this is\n"
 	"  help                say this\n"
 	"\n"
@@ -72,6 +74,7 @@ static const struct {
 	{ "reload", cmd_reload, 0, 0 },
 	{ "resolve", cmd_resolve, 1, 1 },
 	{ "route", cmd_route, 1, 1 },
+	{ "user", cmd_user, 0, 2 },
 	{ "version", cmd_version, 0, 0 },
 };
 
