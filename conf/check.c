@@ -97,6 +97,14 @@ static bool check_log_level(const struct check_place *at, const char *value)
 			value);
 }
 
+static bool check_sender_check(const struct check_place *at, const char *value)
+{
+	static const char *const ways[] = { "enforce", "log", "off", NULL };
+
+	return is_one_of(value, ways) ||
+	       CHECK_NO(at, "\"%s\" is none of enforce, log, off", value);
+}
+
 static bool check_listen(const struct check_place *at, const char *value)
 {
 	return value_is_address_port(slice_of(value)) ||
@@ -261,6 +269,7 @@ static const struct {
 	{ "drop_characters", check_marks },
 	{ "log", check_log },
 	{ "log_level", check_log_level },
+	{ "sender_check", check_sender_check },
 	{ "listen_smtp", check_listen },
 	{ "listen_submission", check_listen },
 	{ "listen_submissions", check_listen },

@@ -23,6 +23,7 @@ void session_auth_free(struct session_auth **auth)
 static void take_login(struct session *s, const struct login_result *result)
 {
 	s->login = mem_string(arena_string(s->server->scratch, result->user));
+	s->rights = rights_new(result, &s->log);
 	filters_keep_login(s, s->auth->mechanism);
 	LOG(LOG_INFO, &s->log, "authenticated", log_text("user", result->user),
 	    log_text("master", result->master),

@@ -1,4 +1,5 @@
 /* MAIL: RFC 5321 4.1.1.2, RFC 1870, RFC 6409 4. */
+#include "receive/sender.h"
 #include "receive/session-private.h"
 
 static const struct reply *path_refusal(int error)
@@ -33,23 +34,23 @@ static const struct reply *check_sender(const struct session *s,
 }
 
 /* Reads args into the transaction. Returns NULL or the refusal. */
-static const struct reply *parse(struct session *s, struct slice args)
+static const struct reply *parse(struct session *s, struct slice args,
+				 struct address *ret_sender)
 {
 	struct transaction *t = s->tx;
 	const struct reply *refusal;
-	struct address sender;
 	struct slice path, rest;
 	int error;
 
 	if (!command_strip_keyword(args, S("FROM:"), &path))
 		return &REPLY_SYNTAX;
-	error = address_parse_path(path, t->arena, &sender, &rest);
+	error = address_parse_path(path, t->arena, ret_sender, &rest);
 	if (error != 0)
 		return path_refusal(error);
-	t->reverse_path = address_format(&sender, t->arena);
+	t->reverse_path = address_format(ret_sender, t->arena);
 	refusal = params_parse_mail(rest, t->arena, &t->mail);
 	if (refusal == NULL)
-		refusal = check_sender(s, &sender, &t->mail);
+		refusal = check_sender(s, ret_sender, &t->mail);
 	if (refusal == NULL)
 		filters_keep_mail(s, slice_head(path, path.n - rest.n), rest);
 	return refusal;
@@ -63,9 +64,23 @@ static void after_filters(struct session *s, const struct milter_verdict *v)
 		session_reply(s, &REPLY_SENDER_OK);
 }
 
+static void after_ownership(struct session *s, enum sender_verdict verdict)
+{
+	const struct reply *refusal = sender_refusal(verdict);
+
+	if (refusal != NULL) {
+		session_refuse(s, refusal);
+		session_end_transaction(s);
+	} else {
+		session_enter(s, ST_MAIL);
+		filters_mail(s, after_filters);
+	}
+}
+
 void cmd_mail(struct session *s, struct slice args)
 {
 	const struct reply *refusal;
+	struct address sender;
 
 	if (session_is_submission(s) && !session_may_relay(s)) {
 		session_refuse(s, &REPLY_NEED_AUTH);
@@ -73,12 +88,11 @@ void cmd_mail(struct session *s, struct slice args)
 	}
 	filters_renew(s);
 	session_begin_transaction(s);
-	refusal = parse(s, args);
+	refusal = parse(s, args, &sender);
 	if (refusal != NULL) {
 		session_refuse(s, refusal);
 		transaction_free(&s->tx);
 	} else {
-		session_enter(s, ST_MAIL);
-		filters_mail(s, after_filters);
+		sender_check(s, &sender, "MAIL FROM", after_ownership);
 	}
 }

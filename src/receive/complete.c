@@ -87,7 +87,7 @@ static void flush_content(struct session *s)
 	case CONTENT_WAITING:
 		break; /* it calls */
 	case CONTENT_OPEN:
-		enter(s, COMPLETE_FILTERS);
+		enter(s, COMPLETE_FROM);
 		break;
 	case CONTENT_NO_ROOM:
 		refuse(s, &REPLY_NO_ROOM);
@@ -263,7 +263,7 @@ static void on_hook(struct slice header, const struct reply *refusal, void *arg)
 static void run_hook(struct session *s)
 {
 	milter_message_free(&s->tx->message);
-	enter(s, COMPLETE_HANDOVER);
+	enter(s, COMPLETE_SPEND);
 	if (!post_data_is_wanted(s))
 		return;
 	s->op = OP_HOOK;
@@ -318,6 +318,7 @@ void complete_cancel(struct transaction *t)
 	rewrite_cancel(&t->rewrite);
 	envelope_cancel(&t->envelope);
 	post_data_cancel(&t->post_data);
+	outgoing_cancel(t);
 	milter_message_free(&t->message);
 }
 
@@ -326,6 +327,10 @@ enum step complete_step(struct session *s)
 	switch (s->tx->step) {
 	case COMPLETE_CONTENT:
 		finish_content(s);
+		break;
+	case COMPLETE_FROM:
+		enter(s, COMPLETE_FILTERS);
+		outgoing_check_from(s, refuse);
 		break;
 	case COMPLETE_FILTERS:
 		ask_filters(s);
@@ -338,6 +343,10 @@ enum step complete_step(struct session *s)
 		break;
 	case COMPLETE_HOOK:
 		run_hook(s);
+		break;
+	case COMPLETE_SPEND:
+		enter(s, COMPLETE_HANDOVER);
+		outgoing_spend(s, refuse);
 		break;
 	case COMPLETE_HANDOVER:
 		hand_over(s);

@@ -9,6 +9,7 @@
 #include "receive/generation.h"
 #include "receive/hooks.h"
 #include "receive/questions.h"
+#include "receive/spend.h"
 #include "receive/verify.h"
 
 #include <string.h>
@@ -116,6 +117,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);
 	r->server.hooks = hooks_new(self);
+	r->server.spends = spends_new(self);
 	r->server.verifier = verifier_new(self);
 	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
@@ -225,6 +227,9 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_ENQUEUED:
 		handovers_on_message(r->server.handovers, m);
 		break;
+	case MESSAGE_SPENT:
+		spends_on_message(r->server.spends, &m->spent);
+		break;
 	case MESSAGE_POST_DATA_RESULT:
 	case MESSAGE_ALIAS_RESOLVED:
 		hooks_on_message(r->server.hooks, m);
@@ -269,6 +274,7 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	} else if (link_peer(peer) == ROLE_QUEUE) {
 		spooler_on_queue_gone(r->server.spool);
 		handovers_on_queue_gone(r->server.handovers);
+		spends_on_queue_gone(r->server.spends);
 	}
 }
 
@@ -335,6 +341,7 @@ static void receive_done(struct receive *r)
 	resolver_free(&r->server.resolver);
 	handovers_free(&r->server.handovers);
 	hooks_free(&r->server.hooks);
+	spends_free(&r->server.spends);
 	verifier_free(&r->server.verifier);
 	milter_set_release(&r->server.filters);
 	filter_log_free(&r->server.filter_log);

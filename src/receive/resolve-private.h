@@ -48,6 +48,7 @@ struct resolution {
 	void *arg;
 	struct address asked; /* its octets follow the struct */
 	bool with_steps;
+	bool with_users;
 	bool is_for_host; /* asked so */
 	bool may_relay;   /* asked so */
 	bool is_report;   /* asked so: the sender is null */
@@ -58,6 +59,7 @@ struct resolution {
 	struct place_list places; /* the first is being looked at */
 	struct names seen;        /* keys of all that were places */
 	struct target_set targets;
+	struct names users; /* canonical, as Dovecot says */
 	struct slice *steps;
 	size_t step_count;
 	size_t answered; /* octets that alias-resolve has said */

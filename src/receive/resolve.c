@@ -75,6 +75,7 @@ struct resolution *resolve_start(struct resolver *resolver,
 	r->asked.domain.p = octets + local.n;
 	r->resolver = resolver;
 	r->with_steps = (flags & RESOLVE_WITH_STEPS) != 0;
+	r->with_users = (flags & RESOLVE_WITH_USERS) != 0;
 	r->is_for_host = (flags & RESOLVE_FOR_HOST) != 0;
 	r->is_report = (flags & RESOLVE_NULL_SENDER) != 0;
 	r->may_relay = (flags & RESOLVE_MAY_RELAY) != 0;

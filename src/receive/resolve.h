@@ -72,6 +72,7 @@ struct resolve_answer {
 	                           as address_format() writes them */
 	struct slice problem;   /* else: why, for the log */
 	struct slices steps;    /* each step in words, when asked for */
+	struct slices users;    /* whose mailboxes these are, when asked for */
 };
 
 /* The answer lives during the call. Called once, never from within
@@ -85,6 +86,7 @@ enum {
 	RESOLVE_FOR_HOST = 2,    /* mail of this machine */
 	RESOLVE_MAY_RELAY = 4,   /* an address outside leads there */
 	RESOLVE_NULL_SENDER = 8, /* an address of SRS leads back */
+	RESOLVE_WITH_USERS = 16,
 };
 
 struct resolution *resolve_start(struct resolver *resolver,

@@ -31,6 +31,7 @@ void resolve_finish(struct resolution *r, enum resolve_result result,
 	if (problem.n > 0)
 		RESOLVE_STEP(r, problem);
 	r->answer.steps = (struct slices){ r->steps, r->step_count };
+	r->answer.users = (struct slices){ r->users.items, r->users.count };
 }
 
 /* "name@domain" as Dovecot knows it: not quoted. */
@@ -150,6 +151,14 @@ static void take_mailbox(struct resolution *r, const struct place *place)
 		RESOLVE_STEP(r, S("delivered to "), mailbox);
 }
 
+static void keep_user(struct resolution *r, struct slice user)
+{
+	bool is_new;
+
+	if (r->with_users)
+		(void)names_add(&r->users, arena_copy(r->arena, user), &is_new);
+}
+
 /* Dovecot's word on the mailbox that is being looked for. */
 static void take_verdict(struct resolution *r, struct slice name,
 			 const struct userdb_result *result)
@@ -158,6 +167,7 @@ static void take_verdict(struct resolution *r, struct slice name,
 
 	switch (result->verdict) {
 	case USERDB_FOUND:
+		keep_user(r, result->user.n > 0 ? result->user : name);
 		if (result->user.n > 0 && !slice_equal(result->user, name))
 			RESOLVE_STEP(r, S("mailbox "), name,
 				     S(": Dovecot knows it, as "),
@@ -208,9 +218,11 @@ static void try_mailbox(struct resolution *r)
 	struct slice name = wanted_name(r);
 	bool is_found;
 
-	/* Who wants to see the steps wants to see Dovecot itself. */
-	if (!r->with_steps && user_cache_get(r->resolver->cache, name,
-					     clock_monotonic_ms(), &is_found)) {
+	/* Who wants to see the steps wants to see Dovecot itself, and what is
+	 * remembered has no user's name. */
+	if (!r->with_steps && !r->with_users &&
+	    user_cache_get(r->resolver->cache, name, clock_monotonic_ms(),
+			   &is_found)) {
 		struct userdb_result known = {
 			.verdict = is_found ? USERDB_FOUND : USERDB_NOT_FOUND
 		};
@@ -318,6 +330,7 @@ void resolve_walk_begin(struct resolution *r)
 	STAILQ_INIT(&r->places);
 	names_init(&r->seen, r->arena);
 	target_set_init(&r->targets, r->arena);
+	names_init(&r->users, r->arena);
 	r->steps = NULL;
 	r->step_count = 0;
 	r->answered = 0;

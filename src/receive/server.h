@@ -21,6 +21,7 @@
 struct hooks;
 struct verifier;
 struct session;
+struct spends;
 TAILQ_HEAD(session_list, session);
 
 struct server {
@@ -33,6 +34,7 @@ struct server {
 	struct spooler *spool;
 	struct handovers *handovers;
 	struct hooks *hooks;
+	struct spends *spends;
 	struct verifier *verifier;
 	struct milter_set *filters; /* NULL: none is set */
 	unsigned filter_generation; /* counts the sets */

@@ -7,6 +7,7 @@
 
 #include "net/stream.h"
 #include "receive/filters.h"
+#include "receive/rights.h"
 #include "receive/session.h"
 #include "receive/transaction.h"
 #include "smtp/reply.h"
@@ -35,12 +36,14 @@ enum session_op {
 	OP_NONE,
 	OP_TLS,
 	OP_RESOLVE,
+	OP_SENDER,
 	OP_LOGIN,
 	OP_CONTENT,
 	OP_FILTER,
 	OP_REWRITE,
 	OP_ENVELOPE,
 	OP_HOOK,
+	OP_SPEND,
 	OP_HANDOVER,
 };
 
@@ -76,9 +79,10 @@ struct session {
 	struct log_ctx log;
 	union session_peer peer;
 	char peer_ip[INET6_ADDRSTRLEN];
-	char *hello;     /* as the client said it, or NULL */
-	char *login;     /* the canonical user, or NULL */
-	char *mechanism; /* of the login, in capitals; or NULL */
+	char *hello;           /* as the client said it, or NULL */
+	char *login;           /* the canonical user, or NULL */
+	char *mechanism;       /* of the login, in capitals; or NULL */
+	struct rights *rights; /* of the login, or NULL */
 	unsigned errors;
 	unsigned auth_failures;
 	unsigned transaction_count;

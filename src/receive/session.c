@@ -291,5 +291,6 @@ void session_free(struct session **session)
 	mem_free(&s->hello);
 	mem_free(&s->login);
 	mem_free(&s->mechanism);
+	rights_free(&s->rights);
 	mem_free(session);
 }

@@ -11,7 +11,9 @@
 #include "milter/message.h"
 #include "receive/content.h"
 #include "receive/handover.h"
+#include "receive/outgoing.h"
 #include "receive/resolve.h"
+#include "receive/sender.h"
 #include "smtp/data.h"
 
 #include <event2/buffer.h>
@@ -24,12 +26,16 @@ enum {
 /* How far a message has come since its last octet: complete.c. */
 enum complete_step {
 	COMPLETE_CONTENT,  /* what was written is flushed */
+	COMPLETE_FROM,     /* a login's own address */
 	COMPLETE_FILTERS,  /* milters see it */
 	COMPLETE_EDITS,    /* what they changed is done to the content */
 	COMPLETE_ENVELOPE, /* and to sender and recipients */
 	COMPLETE_HOOK,     /* hooks/post-data sees it */
+	COMPLETE_SPEND,    /* a login's share of the day */
 	COMPLETE_HANDOVER,
 };
+
+struct spend;
 
 struct transaction {
 	struct arena *arena;
@@ -39,6 +45,11 @@ struct transaction {
 
 	struct slice reverse_path; /* as address_format() writes it */
 	struct mail_params mail;
+
+	/* The sender being looked up: sender.c. */
+	struct slice sender;
+	const char *sender_place;
+	sender_on_verdict *on_sender;
 
 	/* The RCPT being resolved. */
 	struct address asked;
@@ -76,6 +87,10 @@ struct transaction {
 	struct rewrite *rewrite;
 	struct envelope *envelope;
 	struct post_data *post_data;
+	const struct slice *authors; /* of From, not yet looked at */
+	size_t author_count;
+	struct spend *spend;
+	outgoing_refuse *refuse;
 	struct slice hold; /* why the queue is to hold it, or empty */
 	struct handover *handover;
 };
