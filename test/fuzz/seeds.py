@@ -53,6 +53,14 @@ def recipient(v):
         outcome(v.get("last", (0, 0, b"\0\0\0", b"")))
 
 
+def selector(v=()):
+    """{field: value}, of struct selector"""
+    v = dict(v)
+    return u64(v.get("queue_id", 0)) + text(v.get("trace", b"")) + \
+        text(v.get("from", b"")) + text(v.get("to", b"")) + \
+        u64(v.get("older_than_s", 0)) + boolean(v.get("is_held"))
+
+
 def unknown(_=None):
     raise NotImplementedError("a type that no seed uses yet")
 
@@ -60,7 +68,7 @@ def unknown(_=None):
 TYPES = {"u32": u32, "u64": u64, "bool": boolean, "slice": text,
          "slices": list_of(text), "target": target,
          "targets": list_of(target), "outcome": outcome,
-         "recipients": list_of(recipient)}
+         "recipients": list_of(recipient), "selector": selector}
 
 
 def read_messages():
@@ -115,7 +123,8 @@ def result(number, *what):
 
 
 def change(what, **values):
-    return record(CONTROL | TURN, "queue_change", id=1, change=what, **values)
+    return record(CONTROL | TURN, "queue_change", id=1, change=what,
+                  selector=values)
 
 
 NO = (1, 550, b"\5\1\1", b"no")
@@ -153,6 +162,14 @@ SEEDS = {
     + change(1, trace=b"t.1") + change(2, trace=b"t.2")
     + result(1, 0, 250, b"\2\0\0", b"") + result(3, *NO)
     + change(2) + change(1) + change(3),
+    "fuzz-queue.in/spending": b"".join(
+        record(RECEIVE | turn, "spend", id=1, login=b"alice@x.org",
+               message_limit=2, recipient_limit=2, recipients=recipients)
+        for turn, recipients in (
+            (0, [b"a@y.org"]), (TURN, [b"a@y.org", b"b@y.org"]),
+            (TURN, [b"c@y.org"])))
+    + record(CONTROL, "usage_list") + record(CONTROL, "usage_forget",
+                                             login=b"alice@x.org"),
     "fuzz-message.in/start": message("start"),
     "fuzz-message.in/conf_setting": message(
         "conf_setting", name=b"listen_smtp", values=[b"a:25", b"b:25"]),
@@ -181,7 +198,7 @@ SEEDS = {
     "fuzz-message.in/resolved": message(
         "resolved", id=1, targets=[(0, b"a@x.org"), (1, b"a@x.org")]),
     "fuzz-message.in/queue_change": message(
-        "queue_change", id=1, change=2, trace=b"t.1"),
+        "queue_change", id=1, change=2, selector={"trace": b"t.1"}),
 }
 
 for path, octets in SEEDS.items():
