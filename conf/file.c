@@ -58,3 +58,15 @@ int file_read(int dirfd, const char *name, size_t limit_octets,
 		*ret_stat = st;
 	return 0;
 }
+
+void file_forget(struct slice *text)
+{
+	void *writable;
+
+	/* The text is ours, const only for those who are given it. */
+	memcpy(&writable, &text->p, sizeof(writable));
+	if (writable != NULL)
+		explicit_bzero(writable, text->n);
+	mem_free(&text->p);
+	text->n = 0;
+}

@@ -16,4 +16,7 @@
 int file_read(int dirfd, const char *name, size_t limit_octets,
 	      struct slice *ret_text, struct stat *ret_stat);
 
+/* Frees what file_read() gave, and leaves none of its octets in memory. */
+void file_forget(struct slice *text);
+
 #endif

@@ -1,7 +1,7 @@
 /* tree_fingerprint() of tree.h. */
 #include "base/mem.h"
 #include "conf/roots.h"
-#include "conf/tree.h"
+#include "conf/tree-private.h"
 #include "conf/trust_anchor.h"
 
 #include <dirent.h>
@@ -109,6 +109,20 @@ uint64_t tree_fingerprint(const char *dir)
 	parts[5] = hash_file(fd, "hooks/alias-resolve");
 	return hash_numbers(0xcbf29ce484222325ULL, parts,
 			    sizeof(parts) / sizeof(parts[0]));
+}
+
+uint64_t tree_file_fingerprint(const char *path)
+{
+	return hash_file(AT_FDCWD, path);
+}
+
+uint64_t tree_keys_fingerprint(const struct tree *tree)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < tree->dkim_key_count; i++)
+		sum += tree_file_fingerprint(tree->dkim_keys[i].path);
+	return sum;
 }
 
 uint64_t tree_system_fingerprint(const struct conf *conf)

@@ -1,13 +1,13 @@
 #include "conf/tree.h"
-#include "conf/database.h"
 
 #include "base/mem.h"
 #include "conf/aliases.h"
-#include "conf/certificate.h"
+#include "conf/database.h"
 #include "conf/file.h"
 #include "conf/parse.h"
 #include "conf/roots.h"
 #include "conf/system_aliases.h"
+#include "conf/tree-private.h"
 #include "conf/trust_anchor.h"
 #include "smtp/name.h"
 
@@ -22,36 +22,10 @@
 
 enum {
 	ALIASES_OCTETS = 4 << 20,
-	PEM_OCTETS = 256 << 10,
 	ENTRIES_MAX = 20000, /* of domains/ and of certs/ */
 	ALL_ALIASES_OCTETS = 256 << 20,
 	TREE_OCTETS = ALL_ALIASES_OCTETS + (256 << 20),
 };
-
-/* What tree_load() makes: the tree, and what is being made of it. */
-struct loaded {
-	struct tree tree; /* first: tree_free() gets its address */
-	struct arena *arena;
-	struct tree_domain *domains;
-	struct tree_certificate *certificates;
-	size_t aliases_octets;
-};
-
-struct loader {
-	struct loaded *to;
-	const char *dir;
-	struct conf_errors *errors;
-};
-
-/* The text is ours, const only for those who are given it. */
-static void wipe(struct slice text)
-{
-	void *writable;
-
-	memcpy(&writable, &text.p, sizeof(writable));
-	if (text.n > 0)
-		explicit_bzero(writable, text.n);
-}
 
 static void loaded_free(struct loaded **loaded)
 {
@@ -59,14 +33,10 @@ static void loaded_free(struct loaded **loaded)
 
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->tree.certificate_count; i++) {
-		struct tree_certificate *c = &l->certificates[i];
-
-		wipe(c->key_pem);
-		mem_free(&c->key_pem.p);
-		mem_free(&c->chain_pem.p);
-	}
+	for (size_t i = 0; i < l->tree.certificate_count; i++)
+		mem_free(&l->certificates[i].chain_pem.p);
 	mem_free(&l->certificates);
+	mem_free(&l->dkim_keys);
 	mem_free(&l->domains);
 	conf_free(&l->tree.conf);
 	arena_free(&l->arena);
@@ -84,9 +54,8 @@ void tree_free(struct tree **tree)
 
 /* --- directories ------------------------------------------------------------------ */
 
-/* "DIR/A/B/C" for messages and names of files; empty parts are left out. */
-static const char *path_of(const struct loader *l, const char *a, const char *b,
-			   const char *c)
+const char *tree_path(const struct loader *l, const char *a, const char *b,
+		      const char *c)
 {
 	size_t n = strlen(l->dir) + strlen(a) + strlen(b) + strlen(c) + 4;
 	char *path = arena_alloc(l->to->arena, n);
@@ -101,19 +70,17 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static void free_entries(struct dirent **entries, int count)
+void tree_free_entries(struct dirent **entries, int count)
 {
 	for (int i = 0; i < count; i++)
-		free(entries[i]); /* scandir(3) gave them */
+		free(entries[i]);
 	free(entries);
 }
 
-/* Calls each for every directory in DIR/name, sorted by name. A link to one
- * counts; a plain file does not. Returns how many there were. */
-static size_t for_each(struct loader *l, const char *name,
-		       void (*each)(struct loader *l, const char *entry))
+size_t tree_for_each(struct loader *l, const char *name,
+		     void (*each)(struct loader *l, const char *entry))
 {
-	const char *path = path_of(l, name, "", "");
+	const char *path = tree_path(l, name, "", "");
 	struct dirent **entries = NULL;
 	int count = scandir(path, &entries, is_visible, alphasort);
 	size_t directories = 0;
@@ -128,7 +95,7 @@ static size_t for_each(struct loader *l, const char *name,
 		conf_errors_add(l->errors, path, 0, NULL,
 				"%d entries; at most %d", count, ENTRIES_MAX);
 	for (int i = 0; i < count && count <= ENTRIES_MAX; i++) {
-		const char *full = path_of(l, name, entries[i]->d_name, "");
+		const char *full = tree_path(l, name, entries[i]->d_name, "");
 		struct stat st;
 
 		if (stat(full, &st) != 0) {
@@ -141,7 +108,7 @@ static size_t for_each(struct loader *l, const char *name,
 		each(l, entries[i]->d_name);
 		directories++;
 	}
-	free_entries(entries, count);
+	tree_free_entries(entries, count);
 	return directories;
 }
 
@@ -182,13 +149,13 @@ static void load_domain(struct loader *l, const char *entry)
 {
 	AUTO(arena_free) struct arena *a = arena_new(65536);
 	struct loaded *to = l->to;
-	const char *path = path_of(l, "domains", entry, "aliases");
+	const char *path = tree_path(l, "domains", entry, "aliases");
 	struct tree_domain *d;
 	struct slice name;
 
 	if (name_domain(slice_of(entry), a, &name) != 0) {
-		conf_errors_add(l->errors, path_of(l, "domains", entry, ""), 0,
-				NULL,
+		conf_errors_add(l->errors, tree_path(l, "domains", entry, ""),
+				0, NULL,
 				"the directory's name is no domain; write it "
 				"like example.com");
 		return;
@@ -199,6 +166,7 @@ static void load_domain(struct loader *l, const char *entry)
 	*d = (struct tree_domain){ .name = arena_string(to->arena, name),
 				   .path = path };
 	read_aliases(l, d);
+	tree_load_dkim_keys(l, entry, d->name);
 }
 
 static int compare_domains(const void *x, const void *y)
@@ -213,8 +181,8 @@ static void load_domains(struct loader *l)
 {
 	struct loaded *to = l->to;
 
-	if (for_each(l, "domains", load_domain) == 0)
-		conf_errors_warn(l->errors, path_of(l, "domains", "", ""), 0,
+	if (tree_for_each(l, "domains", load_domain) == 0)
+		conf_errors_warn(l->errors, tree_path(l, "domains", "", ""), 0,
 				 NULL,
 				 "no domain is ours, so mail is taken from "
 				 "logins only; a directory named like a domain "
@@ -253,83 +221,6 @@ static void load_system_aliases(struct loader *l)
 	mem_free(&text.p);
 }
 
-/* --- certs/ ------------------------------------------------------------------------ */
-
-/* One of a pair; an empty slice when it is not there or an error was added. */
-static struct slice read_pem(struct loader *l, const char *path,
-			     struct stat *ret_stat)
-{
-	struct slice text = { .p = NULL, .n = 0 };
-	int r = file_read(AT_FDCWD, path, PEM_OCTETS, &text, ret_stat);
-
-	if (r < 0 && r != -ENOENT)
-		conf_errors_add(l->errors, path, 0, NULL, "cannot be read: %s",
-				strerror(-r));
-	return text;
-}
-
-static bool is_pair(struct loader *l, const char *entry,
-		    const struct tree_certificate *c, mode_t key_mode)
-{
-	const char *chain = path_of(l, "certs", entry, "fullchain.pem");
-	const char *key = path_of(l, "certs", entry, "privkey.pem");
-
-	if (c->chain_pem.p == NULL || c->key_pem.p == NULL) {
-		conf_errors_warn(l->errors, path_of(l, "certs", entry, ""), 0,
-				 NULL,
-				 "passed over: it takes fullchain.pem and "
-				 "privkey.pem");
-		return false;
-	}
-	if ((key_mode & S_IROTH) != 0)
-		conf_errors_warn(l->errors, key, 0, NULL,
-				 "everyone on this machine can read the key; "
-				 "mode 0600 or 0640 is right");
-	return certificate_check(c->chain_pem, c->key_pem, chain, key,
-				 l->errors);
-}
-
-static void load_certificate(struct loader *l, const char *entry)
-{
-	struct loaded *to = l->to;
-	struct tree_certificate *c;
-	struct stat st = { .st_mode = 0 };
-
-	to->certificates =
-		mem_resize(to->certificates, to->tree.certificate_count + 1,
-			   sizeof(*to->certificates));
-	c = &to->certificates[to->tree.certificate_count];
-	*c = (struct tree_certificate){
-		.name = arena_string(to->arena, slice_of(entry)),
-		.chain_pem = read_pem(
-			l, path_of(l, "certs", entry, "fullchain.pem"), NULL),
-		.key_pem = read_pem(
-			l, path_of(l, "certs", entry, "privkey.pem"), &st),
-	};
-	to->tree.certificate_count++;
-	if (is_pair(l, entry, c, st.st_mode))
-		return;
-	to->tree.certificate_count--;
-	wipe(c->key_pem);
-	mem_free(&c->key_pem.p);
-	mem_free(&c->chain_pem.p);
-}
-
-static void load_certificates(struct loader *l)
-{
-	struct loaded *to = l->to;
-
-	(void)for_each(l, "certs", load_certificate);
-	if (to->tree.certificate_count == 0)
-		conf_errors_warn(l->errors, path_of(l, "certs", "", ""), 0,
-				 NULL,
-				 "no certificate: port 25 runs without "
-				 "STARTTLS, and submission stays closed; put "
-				 "NAME/fullchain.pem and NAME/privkey.pem "
-				 "here");
-	to->tree.certificates = to->certificates;
-}
-
 /* --- hooks/ ------------------------------------------------------------------------ */
 
 /* Whether there is such a program. What stands there but cannot be run counts:
@@ -337,7 +228,7 @@ static void load_certificates(struct loader *l)
 static bool has_hook(const struct loader *l, const char *name,
 		     const char *consequence)
 {
-	const char *path = path_of(l, "hooks", name, "");
+	const char *path = tree_path(l, "hooks", name, "");
 	struct stat st;
 
 	if (lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -379,15 +270,16 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 
 	to->arena = arena_new(TREE_OCTETS);
 	to->tree.conf = conf_new();
-	(void)conf_parse_file(to->tree.conf, path_of(&l, "culver.conf", "", ""),
-			      errors);
+	(void)conf_parse_file(to->tree.conf,
+			      tree_path(&l, "culver.conf", "", ""), errors);
 	for (size_t i = 0; i < count; i++)
 		(void)conf_parse_override(to->tree.conf, overrides[i], errors);
 	database_warn_readable(to->tree.conf,
-			       path_of(&l, "culver.conf", "", ""), errors);
+			       tree_path(&l, "culver.conf", "", ""), errors);
 	load_domains(&l);
 	load_system_aliases(&l);
-	load_certificates(&l);
+	to->tree.system_print ^= to->dkim_print;
+	tree_load_certificates(&l);
 	load_hooks(&l);
 	to->tree.trust_anchor =
 		trust_anchor_read(to->tree.conf, to->arena, errors);

@@ -1,12 +1,13 @@
 /*
  * The configuration directory: culver.conf, domains/NAME/aliases,
- * certs/NAME/{fullchain,privkey}.pem, hooks/{post-data,alias-resolve}; and of
+ * domains/NAME/dkim:SELECTOR.pem, certs/NAME/{fullchain,privkey}.pem, hooks/{post-data,alias-resolve}; and of
  * the system /etc/aliases. Read whole or not at all.
  */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
 
 #include "conf/conf.h"
+#include "conf/dkim_key.h"
 
 struct tree_domain {
 	const char *name; /* canonical (smtp/name.h) */
@@ -15,10 +16,13 @@ struct tree_domain {
 		aliases; /* the text, checked by aliases_parse(); may be empty */
 };
 
+/* Keys are looked at when they are read, and not kept: whoever needs one reads
+ * it again, from its path. */
 struct tree_certificate {
 	const char *name;
+	const char *chain_path;
+	const char *key_path;
 	struct slice chain_pem;
-	struct slice key_pem; /* wiped by tree_free() */
 };
 
 struct tree {
@@ -27,11 +31,14 @@ struct tree {
 	size_t domain_count;
 	const struct tree_certificate *certificates; /* sorted by name */
 	size_t certificate_count;
+	const struct dkim_key *dkim_keys; /* dkim_key.h */
+	size_t dkim_key_count;
 	struct slice system_aliases; /* what can be used (system_aliases.h) */
-	uint64_t system_print; /* tree_system_fingerprint(), before reading */
-	const char *directory; /* its path from the root */
-	struct slice trust_anchor;             /* trust_anchor.h */
-	struct slice roots;                    /* roots.h */
+	uint64_t system_print;     /* tree_system_fingerprint(), before reading,
+				* and tree_keys_fingerprint() */
+	const char *directory;     /* its path from the root */
+	struct slice trust_anchor; /* trust_anchor.h */
+	struct slice roots;        /* roots.h */
 	bool has_post_data, has_alias_resolve; /* there, if broken */
 };
 
@@ -56,5 +63,8 @@ uint64_t tree_fingerprint(const char *dir);
 /* The same for what lies outside: the system's aliases, its names, its
  * resolvers, the trust anchor. */
 uint64_t tree_system_fingerprint(const struct conf *conf);
+/* The same for the DKIM keys that the tree has: their directories tell of new
+ * ones, but not of one that is written over. */
+uint64_t tree_keys_fingerprint(const struct tree *tree);
 
 #endif

@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "deliver/deliver.h"
 #include "hook/hook.h"
+#include "keyring/keyring.h"
 #include "lookup/lookup.h"
 #include "parent/hosts.h"
 #include "parent/parent.h"
@@ -38,7 +39,7 @@ static const struct program programs[] = {
 	{ "receive", receive_main }, { "queue", queue_main },
 	{ "deliver", deliver_main }, { "control", control_main },
 	{ "hook", hook_main },       { "lookup", lookup_main },
-	{ "verify", verify_main },
+	{ "verify", verify_main },   { "keyring", keyring_main },
 };
 
 static int run_role(const char *name, const char *index)

@@ -207,6 +207,7 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.orcpt_type = in->orcpt_type,
 		.orcpt = in->orcpt,
 		.tls_floor = in->tls_floor,
+		.tls_demand = in->tls_demand,
 	};
 
 	/* While we end it is left unanswered: once we are gone it was not

@@ -24,9 +24,17 @@ static struct slice domain_of(struct slice address)
 	return slice_tail(address, slice_find_last(address, '@') + 1);
 }
 
+/* What sets destinations apart. */
+struct identity {
+	struct slice name;
+	bool has_via;
+	enum tls_demand tls_demand;
+};
+
 static struct destination *destination_new(struct remote *remote,
-					   struct slice name, bool has_via)
+					   const struct identity *i)
 {
+	struct slice name = i->name;
 	struct destination *d = mem_new(sizeof(*d) + name.n);
 	char *copy = (char *)(d + 1);
 
@@ -34,7 +42,8 @@ static struct destination *destination_new(struct remote *remote,
 		memcpy(copy, name.p, name.n);
 	d->remote = remote;
 	d->name = (struct slice){ copy, name.n };
-	d->has_via = has_via;
+	d->has_via = i->has_via;
+	d->tls_demand = i->tls_demand;
 	d->allowed = 1;
 	TAILQ_INIT(&d->waiting);
 	TAILQ_INIT(&d->visits);
@@ -44,19 +53,39 @@ static struct destination *destination_new(struct remote *remote,
 	return d;
 }
 
-struct destination *destination_for(struct remote *remote, struct slice address,
-				    struct slice via)
+/* RFC 8689 5: a report is better sent without REQUIRETLS than not at all. */
+static enum tls_demand demand_of(const struct remote_request *request)
 {
-	bool has_via = via.n > 0;
-	struct slice name = has_via ? via : domain_of(address);
+	return request->tls_demand == TLS_DEMAND_REQUIRED &&
+			       request->reverse_path.n == 0
+		       ? TLS_DEMAND_USUAL
+		       : request->tls_demand;
+}
+
+static bool is_it(const struct destination *d, const struct identity *i)
+{
+	return d->has_via == i->has_via && d->tls_demand == i->tls_demand &&
+	       slice_equal(d->name, i->name);
+}
+
+struct destination *destination_for(struct remote *remote,
+				    const struct remote_request *request)
+{
+	const bool has_via = request->via.n > 0;
+	const struct identity i = {
+		.name = has_via ? request->via
+				: domain_of(request->recipient.address),
+		.has_via = has_via,
+		.tls_demand = demand_of(request),
+	};
 	struct destination *d = TAILQ_FIRST(&remote->quiet);
 
 	if (remote->destination_count >= REMOTE_DESTINATIONS_MAX && d != NULL)
 		destination_free(&d);
-	TAILQ_FOREACH(d, &remote->buckets[bucket_of(name)], in_bucket)
-		if (d->has_via == has_via && slice_equal(d->name, name))
+	TAILQ_FOREACH(d, &remote->buckets[bucket_of(i.name)], in_bucket)
+		if (is_it(d, &i))
 			return d;
-	return destination_new(remote, name, has_via);
+	return destination_new(remote, &i);
 }
 
 void destination_free(struct destination **destination)
@@ -132,6 +161,7 @@ void destination_use_route(struct destination *d, const struct msg_route *m)
 		.port = config->port,
 		.uses_ipv6 = config->uses_ipv6,
 		.uses_loopback = config->uses_loopback,
+		.is_relaxed = d->tls_demand == TLS_DEMAND_NONE,
 	};
 	struct remote_route *route =
 		remote_route_new(m, d->has_via ? S("") : d->name, &rules);

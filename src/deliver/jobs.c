@@ -216,6 +216,9 @@ static struct remote_delivery *send_outside(struct part *part,
 		.tls_floor = request->tls_floor <= TLS_LEVEL_VERIFIED
 				     ? (enum tls_level)request->tls_floor
 				     : TLS_LEVEL_VERIFIED,
+		.tls_demand = request->tls_demand <= TLS_DEMAND_REQUIRED
+				      ? (enum tls_demand)request->tls_demand
+				      : TLS_DEMAND_REQUIRED,
 		.recipient = { .address = part->target.address,
 			       .notify = request->notify,
 			       .orcpt_type = j->orcpt_type,

@@ -28,7 +28,8 @@ struct job_request {
 	struct slice envid;
 	uint32_t ret, notify;
 	struct slice orcpt_type, orcpt;
-	uint32_t tls_floor; /* enum tls_level */
+	uint32_t tls_floor;  /* enum tls_level */
+	uint32_t tls_demand; /* enum tls_demand */
 };
 
 /* Where targets go, by kind. */

@@ -45,6 +45,7 @@ struct destination {
 	struct remote *remote;
 	struct slice name; /* the domain or, if has_via, its hosts */
 	bool has_via;
+	enum tls_demand tls_demand; /* what is as strict shares sessions */
 	bool is_busy;
 	uint64_t used_ms; /* when something was last brought to it */
 
@@ -104,8 +105,8 @@ void remote_tick(struct remote *remote);
 /* --- destination.c ------------------------------------------------------------------- */
 
 /* The one for that mail; a new one if there is none yet. */
-struct destination *destination_for(struct remote *remote, struct slice address,
-				    struct slice via);
+struct destination *destination_for(struct remote *remote,
+				    const struct remote_request *request);
 void destination_free(struct destination **destination);
 /* To the list where it belongs. */
 void destination_sort(struct destination *d);

@@ -38,8 +38,7 @@ struct remote_delivery *remote_deliver(struct remote *remote,
 				       remote_on_end *done, void *arg)
 {
 	struct remote_delivery *delivery = mem_new(sizeof(*delivery));
-	struct destination *d = destination_for(
-		remote, request->recipient.address, request->via);
+	struct destination *d = destination_for(remote, request);
 
 	delivery->request = *request;
 	delivery->done = done;

@@ -82,6 +82,7 @@ struct remote_request {
 	uint64_t content_octets;
 	struct slice via;         /* "a.example/b.example", or empty */
 	enum tls_level tls_floor; /* less than that is not used */
+	enum tls_demand tls_demand;
 	struct smtp_recipient recipient;
 };
 

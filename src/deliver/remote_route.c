@@ -151,6 +151,7 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	hop.address = arena_copy(r->arena, address);
 	hop.security = demanded_by(host);
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
+	hop.is_host_proven = r->is_secure || r->domain.n == 0;
 	r->hops[r->count++] = hop;
 }
 
@@ -161,7 +162,7 @@ static void add_hosts(struct remote_route *r, struct hosts hosts,
 	for (size_t i = 0; i < hosts.count; i++) {
 		const struct host *host = &hosts.items[i];
 
-		if (host->is_tlsa_bogus) {
+		if (host->is_tlsa_bogus && !rules->is_relaxed) {
 			r->refusal = bogus_tlsa;
 			continue;
 		}

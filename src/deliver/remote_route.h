@@ -18,6 +18,7 @@ struct remote_rules {
 	unsigned port;
 	bool uses_ipv6;
 	bool uses_loopback; /* this machine may be the other side */
+	bool is_relaxed;    /* arriving counts more than TLS */
 };
 
 /* One address of one host. */
@@ -29,6 +30,8 @@ struct remote_hop {
 	/* What policy demands: DANE (RFC 7672 2.2) or nothing. */
 	enum smtp_security security;
 	struct slices tlsa;
+	/* That it is the domain's was validated, or is the operator's word. */
+	bool is_host_proven;
 };
 
 struct remote_route;

@@ -19,6 +19,7 @@ struct remote_session {
 	struct tls_client *tls;
 	unsigned patience_ms;
 	enum tls_level tls_floor;
+	enum tls_demand tls_demand;
 
 	struct event *dial; /* the next hop, soon */
 	struct smtp_conn *conn;
@@ -27,6 +28,9 @@ struct remote_session {
 	bool is_plain;    /* the handshake failed: without TLS now */
 	bool is_established;
 	bool has_begun, is_proven;
+	bool is_passed_over; /* it does not keep what REQUIRETLS promises */
+	unsigned lacking;    /* hosts of which that is known */
+	unsigned failing;    /* and those of which it is not */
 
 	struct outcome failure;
 	char failure_text[WIRE_TEXT_OCTETS];
@@ -52,6 +56,7 @@ static void fail(struct remote_session *s, const struct outcome *why)
 	memcpy(s->failure_text, s->failure.text.p, s->failure.text.n);
 	s->failure.text.p = s->failure_text;
 	s->failure.server = hop->host;
+	s->failing++;
 	if (s->is_established)
 		return; /* mail on it tells, and an idle one may end */
 	LOG(LOG_INFO, NULL, "a host takes no mail now",
@@ -59,11 +64,46 @@ static void fail(struct remote_session *s, const struct outcome *why)
 	    log_number("code", why->code), log_text("text", why->text));
 }
 
-/* What policy demands of the hop, or what it had before, whichever is more. */
+/* The same; another time it is no better. */
+static void fail_for_good(struct remote_session *s, const struct outcome *why)
+{
+	fail(s, why);
+	s->failing--;
+	s->lacking++;
+}
+
+/* RFC 8689 4.2.1: what cannot be sent safely, and never could be. */
+static void refuse_if_all_lack(struct remote_session *s)
+{
+	static const uint8_t status[] = { 5, 7, 30 };
+	char text[WIRE_TEXT_OCTETS];
+	int n;
+
+	if (s->tls_demand != TLS_DEMAND_REQUIRED || s->lacking == 0 ||
+	    s->failing > 0)
+		return;
+	n = snprintf(text, sizeof(text),
+		     "the sender wants REQUIRETLS, and no server of the "
+		     "recipient keeps that: %.*s",
+		     (int)slice_head(s->failure.text, 800).n,
+		     s->failure.text.p);
+	memcpy(s->failure_text, text, (size_t)n);
+	s->failure.text.n = (size_t)n;
+	s->failure.kind = OUTCOME_REFUSED;
+	s->failure.code = 0;
+	memcpy(s->failure.status, status, sizeof(status));
+}
+
+/* What policy demands of the hop, or what it had before, whichever is more;
+ * but what the message demands goes first. */
 static enum smtp_security security_of(const struct remote_session *s)
 {
 	enum smtp_security security = hop_of(s)->security;
 
+	if (s->tls_demand == TLS_DEMAND_NONE)
+		return SMTP_OPPORTUNISTIC;
+	if (s->tls_demand == TLS_DEMAND_REQUIRED && security < SMTP_VERIFIED)
+		return SMTP_VERIFIED;
 	if (s->tls_floor == TLS_LEVEL_VERIFIED && security < SMTP_VERIFIED)
 		return SMTP_VERIFIED;
 	if (s->tls_floor == TLS_LEVEL_TLS && security < SMTP_ENCRYPTED)
@@ -82,7 +122,15 @@ static void fail_end(struct remote_session *s, enum smtp_end end,
 	struct outcome o = *why;
 	int n;
 
-	if (is_tls && security_of(s) != hop_of(s)->security) {
+	if (s->tls_demand == TLS_DEMAND_REQUIRED) {
+		if (is_tls && end != SMTP_END_TLS_FAILED)
+			fail_for_good(s, &o);
+		else
+			fail(s, &o);
+		return;
+	}
+	if (is_tls && s->tls_demand == TLS_DEMAND_USUAL &&
+	    security_of(s) != hop_of(s)->security) {
 		n = snprintf(text, sizeof(text),
 			     "mail for this domain was protected by %sTLS "
 			     "before, and less is not accepted: %.*s",
@@ -100,7 +148,9 @@ static void try_hop(struct remote_session *s);
 static void try_next_hop(struct remote_session *s)
 {
 	s->is_plain = false;
+	s->is_passed_over = false;
 	if (s->hops_left == 0) {
+		refuse_if_all_lack(s);
 		s->calls->on_over(s->arg);
 		return;
 	}
@@ -133,10 +183,32 @@ static void see_level(struct remote_session *s)
 		       (int)version.n, version.p, (int)host.n, host.p, proof);
 }
 
+/* It is TLS with a proof, but nobody promises that for the rest of the way. */
+static bool is_lacking_requiretls(const struct remote_session *s)
+{
+	return s->tls_demand == TLS_DEMAND_REQUIRED &&
+	       !smtp_conn_features(s->conn)->has_requiretls;
+}
+
+static void pass_over(struct remote_session *s)
+{
+	static const struct outcome why = {
+		.text = SLICE("it does not offer REQUIRETLS"),
+	};
+
+	fail_for_good(s, &why);
+	s->is_passed_over = true;
+	smtp_conn_quit(s->conn);
+}
+
 static void on_idle(void *arg)
 {
 	struct remote_session *s = arg;
 
+	if (!s->is_established && is_lacking_requiretls(s)) {
+		pass_over(s);
+		return;
+	}
 	if (!s->is_established)
 		see_level(s);
 	s->is_established = true;
@@ -156,7 +228,7 @@ static void on_ended(enum smtp_end end, void *arg)
 	struct remote_session *s = arg;
 	bool was_handshake = end == SMTP_END_TLS_FAILED;
 
-	if (end != SMTP_END_QUIT)
+	if (end != SMTP_END_QUIT && !s->is_passed_over)
 		fail_end(s, end, smtp_conn_failure(s->conn));
 	if (s->is_established) {
 		s->calls->on_over(s->arg);
@@ -204,16 +276,25 @@ static void try_hop(struct remote_session *s)
 	const struct remote_hop *hop = hop_of(s);
 	struct outcome why = { .status = { 4, 4, 1 } };
 	int fd = -1;
-	int r = remote_dial(&hop->to, hop->to_octets, s->address4, s->address6,
-			    &fd);
+	int r;
 
+	if (s->tls_demand == TLS_DEMAND_REQUIRED && !hop->is_host_proven) {
+		why.text =
+			S("that it is the recipient's is not proven, neither "
+			  "by DNSSEC nor by MTA-STS");
+		fail_for_good(s, &why);
+		event_active(s->dial, EV_TIMEOUT, 1); /* the next one */
+		return;
+	}
+	r = remote_dial(&hop->to, hop->to_octets, s->address4, s->address6,
+			&fd);
 	if (r == 0) {
 		talk(s, fd);
 		return;
 	}
 	why.text = slice_of(strerrordesc_np(-r));
 	fail(s, &why);
-	event_active(s->dial, EV_TIMEOUT, 1); /* the next one */
+	event_active(s->dial, EV_TIMEOUT, 1);
 }
 
 static void on_dial(evutil_socket_t fd, short what, void *arg)
@@ -250,6 +331,7 @@ struct remote_session *remote_session_new(
 	s->tls = tls_client_ref(config->tls);
 	s->patience_ms = config->patience_ms;
 	s->tls_floor = config->tls_floor;
+	s->tls_demand = config->tls_demand;
 	s->hop = first % count;
 	s->hops_left = count - 1;
 	s->dial = evtimer_new(base, on_dial, s);

@@ -19,6 +19,10 @@ struct remote_session_config {
 	unsigned patience_ms; /* of smtp_conn_config */
 	/* Hosts that have less are passed over. */
 	enum tls_level tls_floor;
+	/* REQUIRED: those that are not proven, or do not offer REQUIRETLS, are
+	 * passed over; if that is all of them, the failure is OUTCOME_REFUSED.
+	 * NONE: all of that, and policies, count for nothing. */
+	enum tls_demand tls_demand;
 };
 
 /* Each is called from the event loop, never from within remote_session_*(), and
@@ -63,8 +67,8 @@ enum tls_level remote_session_level(const struct remote_session *session);
 struct slice remote_session_tls_reason(const struct remote_session *session);
 
 /* After on_over, for mail that has no better: OUTCOME_DEFERRED, whatever the
- * hosts said, as they said nothing of any mail. The text is empty if all went
- * well. */
+ * hosts said, as they said nothing of any mail (but see tls_demand). The text
+ * is empty if all went well. */
 const struct outcome *remote_session_failure(
 	const struct remote_session *session);
 

@@ -114,6 +114,7 @@ static void fill_message(struct visit *v, size_t count)
 		.is_smtputf8 = request->is_smtputf8,
 		.content_fd = request->content_fd,
 		.content_octets = request->content_octets,
+		.requires_tls = request->tls_demand == TLS_DEMAND_REQUIRED,
 		.recipients = v->recipients,
 		.recipient_count = count,
 	};
@@ -141,7 +142,8 @@ static bool is_to_make_room(const struct visit *v)
 /* It is known meanwhile that the destination can do better. */
 static bool is_too_open(const struct visit *v)
 {
-	return remote_session_level(v->session) < v->destination->tls_floor;
+	return v->destination->tls_demand == TLS_DEMAND_USUAL &&
+	       remote_session_level(v->session) < v->destination->tls_floor;
 }
 
 void visits_begin(struct destination *d)
@@ -212,6 +214,7 @@ void visit_open(struct destination *d)
 		.address6 = remote->config.address6,
 		.patience_ms = remote->config.patience_ms,
 		.tls_floor = d->tls_floor,
+		.tls_demand = d->tls_demand,
 	};
 	struct visit *v = mem_new(sizeof(*v));
 

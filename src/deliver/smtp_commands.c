@@ -57,6 +57,8 @@ void smtp_commands_add_mail(struct lmtp_commands *to,
 		lmtp_commands_add(to, " BODY=8BITMIME");
 	if (is_utf8)
 		lmtp_commands_add(to, " SMTPUTF8");
+	if (message->requires_tls && features->has_requiretls)
+		lmtp_commands_add(to, " REQUIRETLS");
 	if (features->has_dsn) {
 		add_ret(to, message->ret);
 		add_envid(to, message->envid, arena);

@@ -36,6 +36,8 @@ static void parse_line(struct slice line, struct smtp_features *f)
 		f->has_starttls = true;
 	else if (slice_equal_nocase(keyword, S("DSN")))
 		f->has_dsn = true;
+	else if (slice_equal_nocase(keyword, S("REQUIRETLS")))
+		f->has_requiretls = true;
 	else if (slice_equal_nocase(keyword, S("SIZE")))
 		(void)slice_to_u64(slice_trim(value), UINT64_MAX, &f->size_max);
 	else if (slice_equal_nocase(keyword, S("LIMITS")))

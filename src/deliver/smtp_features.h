@@ -6,11 +6,12 @@
 
 struct smtp_features {
 	struct lmtp_features common;
-	bool has_starttls; /* RFC 3207 */
-	bool has_dsn;      /* RFC 3461 */
-	uint64_t size_max; /* RFC 1870: octets of a message; 0: not said */
-	unsigned rcpt_max; /* RFC 9422: recipients a transaction, 1..100 */
-	unsigned mail_max; /* RFC 9422: transactions a session; 0: not said */
+	bool has_starttls;   /* RFC 3207 */
+	bool has_dsn;        /* RFC 3461 */
+	bool has_requiretls; /* RFC 8689 */
+	uint64_t size_max;   /* RFC 1870: octets of a message; 0: not said */
+	unsigned rcpt_max;   /* RFC 9422: recipients a transaction, 1..100 */
+	unsigned mail_max;   /* RFC 9422: transactions a session; 0: not said */
 };
 
 /* Of a server that can do nothing, as one that knows HELO only. */

@@ -32,6 +32,13 @@ static const struct outcome no_utf8_header = {
 	.text = SLICE("the server takes no messages with a header in UTF-8"),
 };
 
+static const struct outcome no_requiretls = {
+	.kind = OUTCOME_REFUSED,
+	.status = { 5, 7, 30 },
+	.text = SLICE("the sender wants REQUIRETLS, and the server does not "
+		      "offer it"),
+};
+
 static bool is_sendable(struct slice address)
 {
 	return address.n <= LMTP_ADDRESS_OCTETS && !slice_has_control(address);
@@ -57,6 +64,10 @@ static const struct outcome *fit_message(const struct smtp_features *features,
 		return &no_8bit;
 	if (message->is_smtputf8 && !features->common.has_smtputf8)
 		return &no_utf8_header;
+	/* RFC 8689 5: a report goes on without. */
+	if (message->requires_tls && !features->has_requiretls &&
+	    message->reverse_path.n > 0)
+		return &no_requiretls;
 	return fit_utf8(features, message->reverse_path);
 }
 

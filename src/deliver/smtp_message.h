@@ -20,9 +20,10 @@ struct smtp_message {
 	struct slice reverse_path; /* without <>; empty: the null path */
 	struct slice envid;        /* decoded */
 	enum dsn_ret ret;
-	bool is_8bit;     /* its body may be (RFC 6152) */
-	bool is_smtputf8; /* its header may be in UTF-8 (RFC 6532) */
-	int content_fd;   /* read with pread from offset 0, lines end in CRLF */
+	bool is_8bit;      /* its body may be (RFC 6152) */
+	bool is_smtputf8;  /* its header may be in UTF-8 (RFC 6532) */
+	bool requires_tls; /* RFC 8689: with a proof, and so on from there */
+	int content_fd; /* read with pread from offset 0, lines end in CRLF */
 	uint64_t content_octets;
 	const struct smtp_recipient *recipients; /* 1..SMTP_RECIPIENTS_MAX */
 	size_t recipient_count;

@@ -57,6 +57,16 @@ bool record_mx(struct slice rdata, struct arena *arena,
 	return true;
 }
 
+bool record_name(struct slice rdata, struct arena *arena,
+		 struct slice *ret_name)
+{
+	char text[NAME_OCTETS];
+	struct slice name = { .p = text };
+
+	return read_name(rdata, text, &name.n) && name.n > 0 &&
+	       !slice_has_high(name) && name_domain(name, arena, ret_name) == 0;
+}
+
 static bool is_ipv4_usable(const unsigned char *a)
 {
 	return a[0] != 0 && a[0] < 224; /* RFC 1122 3.2.1.3 */

@@ -19,6 +19,10 @@
 bool record_mx(struct slice rdata, struct arena *arena,
 	       uint16_t *ret_preference, struct slice *ret_name);
 
+/* A name alone: PTR, RFC 1035 3.3.12. As record_mx(), but false for the root. */
+bool record_name(struct slice rdata, struct arena *arena,
+		 struct slice *ret_name);
+
 /*
  * A (4 octets) or AAAA (16) as text, in arena. False for what is no address to
  * connect to: none, broadcast, multicast, IPv4 within IPv6, another length.

@@ -5,7 +5,7 @@
  *   fields.h          the header, split
  *   dkim_tags.h       "a=b; c=d"
  *   dkim_signature.h  a DKIM-Signature field
- *   dkim_key.h        a key record
+ *   dkim_record.h     a key record
  *   dkim_canon.h      canonicalisation
  *   dkim_block.h      the part of a header that is signed
  *   dkim_hash.h       the hash of a body

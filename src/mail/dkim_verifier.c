@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "mail/dkim_block.h"
 #include "mail/dkim_hash.h"
-#include "mail/dkim_key.h"
+#include "mail/dkim_record.h"
 #include "mail/dkim_signature.h"
 
 #include <string.h>
@@ -210,29 +210,31 @@ struct slice dkim_verifier_key_name(const struct dkim_verifier *v, size_t i)
 						  : S("");
 }
 
-static struct verdict verdict_of_key(enum dkim_key_fault fault)
+static struct verdict verdict_of_key(enum dkim_record_fault fault)
 {
 	static const struct verdict verdicts[] = {
-		[DKIM_KEY_OK] = { AUTHRES_PASS, "" },
-		[DKIM_KEY_SYNTAX] = { AUTHRES_PERMERROR,
-				      "key record is malformed" },
-		[DKIM_KEY_REVOKED] = { AUTHRES_PERMERROR, "key is revoked" },
-		[DKIM_KEY_UNKNOWN] = { AUTHRES_PERMERROR,
-				       "type of key is not known" },
-		[DKIM_KEY_SERVICE] = { AUTHRES_PERMERROR,
-				       "key is not for mail" },
-		[DKIM_KEY_HASH] = { AUTHRES_PERMERROR,
-				    "key does not permit SHA-256" },
-		[DKIM_KEY_BROKEN] = { AUTHRES_PERMERROR, "key is malformed" },
-		[DKIM_KEY_TOO_SHORT] = { AUTHRES_POLICY, "key is too short" },
-		[DKIM_KEY_TOO_LONG] = { AUTHRES_POLICY, "key is too long" },
+		[DKIM_RECORD_OK] = { AUTHRES_PASS, "" },
+		[DKIM_RECORD_SYNTAX] = { AUTHRES_PERMERROR,
+					 "key record is malformed" },
+		[DKIM_RECORD_REVOKED] = { AUTHRES_PERMERROR, "key is revoked" },
+		[DKIM_RECORD_UNKNOWN] = { AUTHRES_PERMERROR,
+					  "type of key is not known" },
+		[DKIM_RECORD_SERVICE] = { AUTHRES_PERMERROR,
+					  "key is not for mail" },
+		[DKIM_RECORD_HASH] = { AUTHRES_PERMERROR,
+				       "key does not permit SHA-256" },
+		[DKIM_RECORD_BROKEN] = { AUTHRES_PERMERROR,
+					 "key is malformed" },
+		[DKIM_RECORD_TOO_SHORT] = { AUTHRES_POLICY,
+					    "key is too short" },
+		[DKIM_RECORD_TOO_LONG] = { AUTHRES_POLICY, "key is too long" },
 	};
 
 	return verdicts[fault];
 }
 
 static bool is_signature_good(struct dkim_verifier *v, struct check *c,
-			      const struct dkim_key *key)
+			      const struct dkim_record *key)
 {
 	struct writer block = { .keeps_utf8 = true };
 	const struct dkim_block_request request = {
@@ -246,13 +248,13 @@ static bool is_signature_good(struct dkim_verifier *v, struct check *c,
 	bool is_good;
 
 	c->unsigned_from = dkim_block_write(&request, v->arena, &block);
-	is_good = dkim_key_verify(key, writer_text(&block), c->s.signature);
+	is_good = dkim_record_verify(key, writer_text(&block), c->s.signature);
 	writer_done(&block);
 	return is_good;
 }
 
 static struct verdict use_key(struct dkim_verifier *v, struct check *c,
-			      const struct dkim_key *key)
+			      const struct dkim_record *key)
 {
 	if (key->algorithm != c->s.algorithm)
 		return (struct verdict){ AUTHRES_PERMERROR,
@@ -270,14 +272,15 @@ static struct verdict use_key(struct dkim_verifier *v, struct check *c,
 static struct verdict try_record(struct dkim_verifier *v, struct check *c,
 				 struct slice record)
 {
-	struct dkim_key key;
-	enum dkim_key_fault fault = dkim_key_parse(record, v->arena, &key);
+	struct dkim_record key;
+	enum dkim_record_fault fault =
+		dkim_record_parse(record, v->arena, &key);
 	struct verdict verdict = verdict_of_key(fault);
 
-	if (fault == DKIM_KEY_OK)
+	if (fault == DKIM_RECORD_OK)
 		verdict = use_key(v, c, &key);
 	c->r.is_testing = key.is_testing;
-	dkim_key_done(&key);
+	dkim_record_done(&key);
 	return verdict;
 }
 

@@ -140,6 +140,15 @@ static void take_tag(struct tags *t, struct slice name, struct slice value)
 		}
 }
 
+/* dmarc-value of RFC 9989 4.8, and tabs as blanks. */
+static bool is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 127)
+			return false;
+	return true;
+}
+
 /* Takes "name = value;" off *rest. Returns false for what is no tag. */
 static bool next_tag(struct slice *rest, struct slice *ret_name,
 		     struct slice *ret_value)
@@ -151,7 +160,7 @@ static bool next_tag(struct slice *rest, struct slice *ret_name,
 	is_tag = slice_cut(tag, '=', ret_name, ret_value);
 	*ret_name = slice_trim(*ret_name);
 	*ret_value = slice_trim(*ret_value);
-	return is_tag && !slice_has_control(tag) && !slice_has_high(tag);
+	return is_tag && is_printable(tag) && !slice_has_high(tag);
 }
 
 static bool is_uri_octet(char c)

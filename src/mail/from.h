@@ -1,8 +1,8 @@
 /*
- * Who a message says it is from: From (RFC 5322 3.6.2, with the groups of RFC
- * 6854 and the UTF-8 of RFC 6532), and any other field with addresses, such as
- * Sender. Comments, quoted strings, encoded words and obsolete syntax are read
- * as recipients.h reads them; nothing recurses.
+ * Who a message says it is from: From of RFC 5322 3.6.2, with the groups of
+ * RFC 6854 and the UTF-8 of RFC 6532; or any other field with addresses, such
+ * as Sender. Comments, quoted strings, encoded words and obsolete syntax are
+ * read as recipients.h reads them; nothing recurses.
  *
  * A reader shows one author. What could make two readers show different ones
  * is told apart here, so that nobody has to guess: it has no author.

@@ -108,7 +108,9 @@ static int take_token(struct parser *p, struct slice *ret_text)
 	if (p->at == p->in.n)
 		return TOKEN_END;
 	begin = p->at;
-	if (strchr(",;:<>@", p->in.p[p->at]) != NULL) {
+	if (p->in.p[p->at] == '\0') {
+		token = TOKEN_BAD;
+	} else if (strchr(",;:<>@", p->in.p[p->at]) != NULL) {
 		token = (unsigned char)p->in.p[p->at++];
 	} else if (p->in.p[p->at] == '"') {
 		token = take_enclosed(p, '"', TOKEN_WORD);

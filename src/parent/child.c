@@ -26,6 +26,8 @@ static const enum role joined[][2] = {
 	{ ROLE_CONTROL, ROLE_RECEIVE }, { ROLE_RECEIVE, ROLE_HOOK },
 	{ ROLE_DELIVER, ROLE_HOOK },    { ROLE_DELIVER, ROLE_LOOKUP },
 	{ ROLE_CONTROL, ROLE_LOOKUP },  { ROLE_RECEIVE, ROLE_VERIFY },
+	{ ROLE_LOOKUP, ROLE_QUEUE },    { ROLE_RECEIVE, ROLE_KEYRING },
+	{ ROLE_QUEUE, ROLE_KEYRING },
 };
 
 static bool are_joined(enum role a, enum role b)
@@ -45,16 +47,22 @@ static int make_pair(int fds[2])
 
 /* --- links ------------------------------------------------------------------------ */
 
-static void send_peer(struct child *to, const struct child *peer, int fd)
+static void send_peer(struct child *to, const struct child *peer, int fd,
+		      bool is_waiting)
 {
 	struct message m = { .type = MESSAGE_PEER,
 			     .peer = { .role = peer->role,
 				       .index = peer->index } };
 
+	if (is_waiting)
+		m = (struct message){ .type = MESSAGE_WAITING_LINK,
+				      .waiting_link = { .role = peer->role,
+							.index =
+								peer->index } };
 	link_send(to->link, &m, fd);
 }
 
-static void join(struct child *a, struct child *b)
+static void join(struct child *a, struct child *b, bool is_waiting)
 {
 	int fds[2];
 
@@ -63,10 +71,16 @@ static void join(struct child *a, struct child *b)
 		    log_string("error", strerror(errno)));
 		return;
 	}
-	send_peer(a, b, fds[0]);
-	send_peer(b, a, fds[1]);
+	send_peer(a, b, fds[0], is_waiting);
+	send_peer(b, a, fds[1], is_waiting);
 	fd_close(&fds[0]);
 	fd_close(&fds[1]);
+}
+
+/* A handshake goes on when it is signed, and nothing else meanwhile. */
+static bool waits(const struct child *a, const struct child *b)
+{
+	return a->role == ROLE_RECEIVE && b->role == ROLE_KEYRING;
 }
 
 static void join_with_all(struct child *c)
@@ -74,8 +88,11 @@ static void join_with_all(struct child *c)
 	for (size_t i = 0; i < c->parent->child_count; i++) {
 		struct child *other = &c->parent->children[i];
 
-		if (other->link != NULL && are_joined(c->role, other->role))
-			join(c, other);
+		if (other->link == NULL || !are_joined(c->role, other->role))
+			continue;
+		join(c, other, false);
+		if (waits(c, other) || waits(other, c))
+			join(c, other, true);
 	}
 }
 
@@ -246,7 +263,9 @@ static void add(struct parent *p, enum role role, unsigned index)
 
 void children_start(struct parent *p)
 {
-	p->children = mem_array(p->workers + 6, sizeof(*p->children));
+	p->children = mem_array(p->workers + 7, sizeof(*p->children));
+	/* Before those that ask it. */
+	add(p, ROLE_KEYRING, 0);
 	add(p, ROLE_QUEUE, 0);
 	add(p, ROLE_DELIVER, 0);
 	add(p, ROLE_CONTROL, 0);

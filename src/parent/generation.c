@@ -1,9 +1,12 @@
 /* One generation of the configuration: read, compared, sent to the roles. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/certificate.h"
+#include "conf/file.h"
 #include "parent/log_sink.h"
 #include "parent/parent-private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,11 +135,15 @@ static void send_system_aliases(struct child *c)
 static void send_certificate(struct child *c, const struct tree_certificate *t)
 {
 	struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
+	struct slice key = { .n = 0 };
 
 	m.conf_certificate.name = slice_of(t->name);
 	m.conf_certificate.chain_pem = t->chain_pem;
-	m.conf_certificate.key_pem = t->key_pem;
+	if (file_read(AT_FDCWD, t->key_path, CERTIFICATE_KEY_OCTETS, &key,
+		      NULL) == 0)
+		m.conf_certificate.key_pem = key;
 	link_send(c->link, &m, -1);
+	file_forget(&key);
 }
 
 /* Our own name's goes first: clients that ask for an unknown name, or for
@@ -214,9 +221,13 @@ void generation_send(struct parent *p, struct child *c)
 		send_milters(c);
 		send_certificates(c);
 	}
+	if (c->role == ROLE_KEYRING)
+		keys_send(c);
+	if (c->role == ROLE_RECEIVE || c->role == ROLE_QUEUE)
+		keys_send_names(c);
 	if (c->role == ROLE_LOOKUP || c->role == ROLE_VERIFY)
 		send_trust_anchor(c);
-	if (c->role == ROLE_DELIVER)
+	if (c->role == ROLE_DELIVER || c->role == ROLE_LOOKUP)
 		send_roots(c);
 	link_send(c->link, &commit, -1);
 	if (c->role == ROLE_RECEIVE)
@@ -306,7 +317,8 @@ static uint64_t look(const struct parent *p, const struct tree *tree)
 	uint64_t print = tree_fingerprint(p->options->dir);
 
 	if (tree != NULL)
-		print ^= tree_system_fingerprint(tree->conf);
+		print ^= tree_system_fingerprint(tree->conf) ^
+			 tree_keys_fingerprint(tree);
 	return print;
 }
 

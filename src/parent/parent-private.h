@@ -91,6 +91,10 @@ void generation_send(struct parent *p, struct child *c);
 /* The timer's look at the files. */
 void generation_look(struct parent *p);
 
+/* keys.c: to `keyring` all private keys; to others, which there are of DKIM. */
+void keys_send(struct child *c);
+void keys_send_names(struct child *c);
+
 /* connect.c: answers SOCKET_WANTED. */
 void connect_for(struct child *c, const struct msg_socket_wanted *m);
 /* Both return a descriptor, which may still be connecting, or -errno. A unix

@@ -19,12 +19,13 @@
 #include <unistd.h>
 
 enum {
-	LOOK_S = 2,            /* between two looks at the files */
-	DRAIN_MS = 10000,      /* for open sessions */
-	DRAIN_REST_MS = 5000,  /* for what LMTP has in hand */
-	DRAIN_GRACE_MS = 1000, /* then SIGKILL */
-	LOOK_UP_MS = 5000,     /* for a filter's host */
-	LOCK_STEP_MS = 20,     /* waiting for a server that ends */
+	LOOK_S = 2,               /* between two looks at the files */
+	LOCKED_OCTETS = 80 << 20, /* more than `keyring` locks */
+	DRAIN_MS = 10000,         /* for open sessions */
+	DRAIN_REST_MS = 5000,     /* for what LMTP has in hand */
+	DRAIN_GRACE_MS = 1000,    /* then SIGKILL */
+	LOOK_UP_MS = 5000,        /* for a filter's host */
+	LOCK_STEP_MS = 20,        /* waiting for a server that ends */
 	LOCK_STEPS = 100,
 };
 
@@ -123,11 +124,14 @@ static bool prepare(struct parent *p)
 	return true;
 }
 
-/* Sessions are descriptors: as many as the system grants. */
+/* Sessions are descriptors: as many as the system grants. Keys are locked in
+ * memory, if we may raise that. */
 static void raise_limits(void)
 {
+	const struct rlimit locked = { LOCKED_OCTETS, LOCKED_OCTETS };
 	struct rlimit l;
 
+	(void)setrlimit(RLIMIT_MEMLOCK, &locked);
 	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
 		return;
 	l.rlim_cur = l.rlim_max;
@@ -216,6 +220,7 @@ static void drain(struct parent *p)
 		(void)children_drain(p, ROLE_QUEUE, DRAIN_REST_MS);
 		(void)children_drain(p, ROLE_HOOK, 0);
 		(void)children_drain(p, ROLE_LOOKUP, 0);
+		(void)children_drain(p, ROLE_KEYRING, 0);
 	}
 	if (children_alive(p) == 0)
 		(void)event_base_loopbreak(p->base);

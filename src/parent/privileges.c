@@ -40,13 +40,18 @@ const char *users_find(struct users *ret_users)
 	return problem;
 }
 
+static bool is_vault(enum role role)
+{
+	return role == ROLE_QUEUE || role == ROLE_KEYRING;
+}
+
 uid_t users_uid(const struct users *u, enum role role)
 {
 	if (!u->is_root)
 		return geteuid();
 	if (role == ROLE_HOOK)
 		return u->hook_uid;
-	return role == ROLE_QUEUE ? u->vault_uid : u->street_uid;
+	return is_vault(role) ? u->vault_uid : u->street_uid;
 }
 
 gid_t users_gid(const struct users *u, enum role role)
@@ -55,7 +60,7 @@ gid_t users_gid(const struct users *u, enum role role)
 		return getegid();
 	if (role == ROLE_HOOK)
 		return u->hook_gid;
-	return role == ROLE_QUEUE ? u->vault_gid : u->street_gid;
+	return is_vault(role) ? u->vault_gid : u->street_gid;
 }
 
 /* The admin may have put the user of the programs into the groups of those

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 enum {
-	PACKETS_A_TURN = 64, /* so that one peer cannot hold the loop */
-	DRAIN_TURNS = 1024,  /* more than a socket holds */
-	FLUSH_MS = 1000,     /* a peer that reads nothing for so long is gone */
+	PACKETS_A_TURN = 64,      /* so that one peer cannot hold the loop */
+	SECRET_OCTETS = 64 << 10, /* more than a secret has */
+	DRAIN_TURNS = 1024,       /* more than a socket holds */
+	FLUSH_MS = 1000, /* a peer that reads nothing for so long is gone */
 };
 
 struct packet {
@@ -47,6 +48,7 @@ static void packet_free(struct link *l, struct packet *p)
 	for (size_t i = 0; i < p->fd_count; i++)
 		fd_close(&p->fds[i]);
 	l->backlog -= sizeof(*p) + p->n;
+	explicit_bzero(p->bytes, p->n); /* it may be a secret */
 	mem_free(&p);
 }
 
@@ -108,6 +110,11 @@ void link_send(struct link *link, const struct message *m, int fd)
 
 	assert(message_is_allowed(m->type, link->self, link->peer));
 	assert(fd < 0 || message_has_fd(m->type));
+	if (message_is_secret(m->type)) {
+		/* Room at once: growing would leave copies behind. */
+		w.room = SECRET_OCTETS;
+		w.bytes = mem_new(w.room);
+	}
 	wire_put_bool(&w, false); /* the flags' place */
 	r = message_encode(m, &w);
 	assert(r == 0);
@@ -125,6 +132,8 @@ void link_send(struct link *link, const struct message *m, int fd)
 	if (!link->is_gone && (memfd >= 0 || (flags & PACKET_BIG) == 0))
 		send_or_wait(link, (struct slice){ w.bytes, w.n }, fds,
 			     fd_count);
+	if (message_is_secret(m->type))
+		explicit_bzero(w.bytes, w.room);
 	mem_free(&w.bytes);
 }
 
@@ -149,7 +158,8 @@ void link_flush(struct link *link)
 /* --- receiving ---------------------------------------------------------------- */
 
 /* Decodes one packet's message and hands it on. Returns 0 or -EBADMSG. */
-static int handle(struct link *l, struct slice octets, int *fd)
+static int handle(struct link *l, struct slice octets, int *fd,
+		  bool *ret_is_secret)
 {
 	struct message m;
 
@@ -160,6 +170,7 @@ static int handle(struct link *l, struct slice octets, int *fd)
 		return -EBADMSG;
 	m.fd = *fd;
 	*fd = -1;
+	*ret_is_secret = message_is_secret(m.type);
 	l->on_message(l, &m, l->arg);
 	fd_close(&m.fd);
 	return 0;
@@ -170,6 +181,7 @@ static int handle_packet(struct link *l, struct received *in)
 	uint8_t flags = in->n > 0 ? (uint8_t)in->bytes[0] : 0xff;
 	size_t want = ((flags & PACKET_FD) != 0) + ((flags & PACKET_BIG) != 0);
 	int *fd, none = -1, r = -EBADMSG;
+	bool is_secret = false;
 	struct slice big;
 
 	if (in->is_cut || flags > 3 ||
@@ -182,11 +194,15 @@ static int handle_packet(struct link *l, struct received *in)
 	if (in->has_lost_fds)
 		want = 0;
 	fd = (flags & PACKET_FD) != 0 && want > 0 ? &in->fds[want - 1] : &none;
-	if ((flags & PACKET_BIG) == 0)
-		return handle(l, (struct slice){ in->bytes + 1, in->n - 1 },
-			      fd);
+	if ((flags & PACKET_BIG) == 0) {
+		r = handle(l, (struct slice){ in->bytes + 1, in->n - 1 }, fd,
+			   &is_secret);
+		if (is_secret)
+			explicit_bzero(in->bytes, in->n);
+		return r;
+	}
 	if (in->n == 1 && packet_map_memfd(in->fds[0], &big)) {
-		r = handle(l, big, fd);
+		r = handle(l, big, fd, &is_secret);
 		(void)munmap((void *)(uintptr_t)big.p, big.n);
 	}
 	return r;
@@ -205,7 +221,7 @@ static bool read_turn(struct link *l)
 {
 	/* Not zeroed: 32 KiB a wake-up would show. */
 	struct received in __attribute__((uninitialized));
-	bool freed = false;
+	bool freed = false, *outer = l->freed; /* drained in a callback */
 	int r = 1;
 
 	/* Taken back below, or the link is gone. */
@@ -219,10 +235,12 @@ static bool read_turn(struct link *l)
 			r = -EBADMSG;
 		for (size_t k = 0; k < in.fd_count; k++)
 			fd_close(&in.fds[k]);
+		if (freed && outer != NULL)
+			*outer = true;
 		if (freed)
 			return false;
 	}
-	l->freed = NULL;
+	l->freed = outer;
 	if (r < 0)
 		close_link(l, r == -EBADMSG ? LINK_MISBEHAVED : LINK_GONE);
 	return r > 0;

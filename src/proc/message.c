@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-enum { NO_FD, HAS_FD };
+enum { NO_FD, HAS_FD, IS_SECRET };
 
 struct rule {
 	const char *name;
@@ -80,6 +80,12 @@ bool message_has_fd(enum message_type type)
 {
 	return rules[type < MESSAGE_TYPE_COUNT ? type : MESSAGE_NONE].fd ==
 	       HAS_FD;
+}
+
+bool message_is_secret(enum message_type type)
+{
+	return rules[type < MESSAGE_TYPE_COUNT ? type : MESSAGE_NONE].fd ==
+	       IS_SECRET;
 }
 
 int message_encode(const struct message *m, struct wire_writer *w)

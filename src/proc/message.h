@@ -69,6 +69,18 @@ enum signing {
 	SIGN_HANDSHAKE, /* of a TLS server, 1.2 or 1.3 */
 	SIGN_HEADER,    /* a DKIM header block (RFC 6376 3.7) */
 };
+enum tls_scheme { /* SignatureScheme of RFC 8446 4.2.3 */
+		  TLS_RSA_PKCS1_SHA256 = 0x0401,
+		  TLS_RSA_PKCS1_SHA384 = 0x0501,
+		  TLS_RSA_PKCS1_SHA512 = 0x0601,
+		  TLS_ECDSA_SHA256 = 0x0403, /* in TLS 1.3 with P-256 only */
+		  TLS_ECDSA_SHA384 = 0x0503, /* with P-384 only */
+		  TLS_ECDSA_SHA512 = 0x0603, /* with P-521 only */
+		  TLS_RSA_PSS_SHA256 = 0x0804,
+		  TLS_RSA_PSS_SHA384 = 0x0805,
+		  TLS_RSA_PSS_SHA512 = 0x0806,
+		  TLS_ED25519 = 0x0807,
+};
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */
 	RESOLVE_NO_USER,
@@ -96,6 +108,7 @@ typedef struct outcome wire_outcome;
 typedef struct recipients wire_recipients;
 typedef struct hosts wire_hosts;
 typedef struct selector wire_selector;
+typedef struct sts wire_sts;
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
 typedef bool wire_bool;
@@ -133,6 +146,9 @@ const char *role_name(enum role role);
 bool message_is_allowed(enum message_type type, enum role from, enum role to);
 /* Whether a descriptor may come with it. */
 bool message_has_fd(enum message_type type);
+
+/* Whether it holds what must not be found in memory afterwards. */
+bool message_is_secret(enum message_type type);
 
 /* Writes type and fields. Returns 0 or -EMSGSIZE. */
 int message_encode(const struct message *m, struct wire_writer *w);

@@ -269,6 +269,8 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_BEGIN:
 	case MESSAGE_CONF_DOMAIN:
 	case MESSAGE_CONF_CERTIFICATE:
+	case MESSAGE_CONF_KEY:
+	case MESSAGE_CONF_DKIM_KEY:
 	case MESSAGE_CONF_HOOKS:
 	case MESSAGE_CONF_TRUST_ANCHOR:
 	case MESSAGE_CONF_ROOTS:
@@ -293,7 +295,7 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 		else
 			role_exit(self);
 		break;
-	default: /* CENSUS, LISTENER, RELOADED */
+	default: /* CENSUS, LISTENER, WAITING_LINK, RELOADED */
 		if (self->program->on_message != NULL)
 			self->program->on_message(self, link, m, self->arg);
 		break;

@@ -106,6 +106,46 @@ static const int common_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* All that is left to who has the keys: its links, its memory, its log. */
+static const int keyring_calls[] = {
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(close),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(fcntl), /* a big message is a sealed memfd */
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(lseek),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(futex),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(tgkill), /* abort() */
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
 static const int accepting_calls[] = { SCMP_SYS(accept4), SCMP_SYS(accept) };
 
 /* Files; Landlock says which. */
@@ -290,7 +330,9 @@ static int allow_dns(scmp_filter_ctx ctx)
 static int filter_calls(scmp_filter_ctx ctx, enum role role,
 			const struct sandbox_database *database)
 {
-	int r = allow(ctx, common_calls, COUNT(common_calls));
+	bool is_keyring = role == ROLE_KEYRING;
+	int r = is_keyring ? allow(ctx, keyring_calls, COUNT(keyring_calls))
+			   : allow(ctx, common_calls, COUNT(common_calls));
 
 	if (r == 0)
 		r = allow_memory(ctx);

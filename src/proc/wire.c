@@ -131,6 +131,16 @@ void wire_put_selector(struct wire_writer *w, struct selector v)
 	wire_put_bool(w, v.is_held);
 }
 
+void wire_put_sts(struct wire_writer *w, struct sts v)
+{
+	wire_put_slice(w, v.id);
+	wire_put_u32(w, (uint32_t)v.mode);
+	wire_put_u32(w, v.max_age_s);
+	wire_put_slices(w, v.patterns);
+	wire_put_u64(w, v.fetched);
+	wire_put_u64(w, v.tried);
+}
+
 void wire_put_hosts(struct wire_writer *w, struct hosts v)
 {
 	put_count(w, v.count);
@@ -316,6 +326,24 @@ struct hosts wire_get_hosts(struct wire_reader *r)
 		items[i].is_tlsa_bogus = wire_get_bool(r);
 	}
 	return (struct hosts){ items, r->failed ? 0 : count };
+}
+
+struct sts wire_get_sts(struct wire_reader *r)
+{
+	struct sts v = { .id = wire_get_slice(r) };
+	uint32_t mode = wire_get_u32(r);
+
+	v.max_age_s = wire_get_u32(r);
+	v.patterns = wire_get_slices(r);
+	v.fetched = wire_get_u64(r);
+	v.tried = wire_get_u64(r);
+	if (v.id.n > STS_ID_OCTETS || mode > STS_ENFORCE ||
+	    v.max_age_s > STS_MAX_AGE_S || v.patterns.count > STS_PATTERNS_MAX)
+		r->failed = true;
+	if (r->failed)
+		return (struct sts){ .mode = STS_NONE };
+	v.mode = (enum sts_mode)mode;
+	return v;
 }
 
 struct selector wire_get_selector(struct wire_reader *r)

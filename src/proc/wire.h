@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "mail/sts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,15 @@ enum tls_level {
 	TLS_LEVEL_NONE,     /* not at all */
 	TLS_LEVEL_TLS,      /* TLS, with whoever it was */
 	TLS_LEVEL_VERIFIED, /* and with a certificate that proves who */
+};
+
+/* What a message wants of TLS on its way outside. */
+enum tls_demand {
+	TLS_DEMAND_USUAL,    /* what its domain publishes, and what there was */
+	TLS_DEMAND_NONE,     /* rather to arrive than to be protected: RFC 8689
+	                        5, RFC 8460 3 */
+	TLS_DEMAND_REQUIRED, /* proven, here and from there on: REQUIRETLS, RFC
+	                        8689 4.2.1 */
 };
 
 /* What became of a recipient. */
@@ -117,6 +127,16 @@ struct hosts {
 	size_t count;
 };
 
+/* A domain's policy of MTA-STS (mail/sts.h), as it was fetched. */
+struct sts {
+	struct slice id; /* empty: there is none */
+	enum sts_mode mode;
+	uint32_t max_age_s;
+	struct slices patterns; /* at most STS_PATTERNS_MAX */
+	uint64_t fetched;       /* wall-clock seconds */
+	uint64_t tried;         /* the last time that was tried */
+};
+
 /* Which recipients in the queue an operator means: those that all of it fits.
  * Addresses: "user@domain", "@domain"; "<>" is the null sender. */
 struct selector {
@@ -152,6 +172,7 @@ void wire_put_outcome(struct wire_writer *w, struct outcome v);
 void wire_put_recipients(struct wire_writer *w, struct recipients v);
 void wire_put_hosts(struct wire_writer *w, struct hosts v);
 void wire_put_selector(struct wire_writer *w, struct selector v);
+void wire_put_sts(struct wire_writer *w, struct sts v);
 
 /* After a failure each gives a zero value. */
 uint32_t wire_get_u32(struct wire_reader *r);
@@ -165,5 +186,6 @@ struct outcome wire_get_outcome(struct wire_reader *r);
 struct recipients wire_get_recipients(struct wire_reader *r);
 struct hosts wire_get_hosts(struct wire_reader *r);
 struct selector wire_get_selector(struct wire_reader *r);
+struct sts wire_get_sts(struct wire_reader *r);
 
 #endif

@@ -151,6 +151,7 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.orcpt_type = e->recipient.orcpt_type,
 		.orcpt = e->recipient.orcpt,
 		.tls_floor = opened->floor,
+		.tls_demand = e->recipient.tls_demand,
 	};
 	peers_send(a->peers, to, &m, opened->fd);
 }

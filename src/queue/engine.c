@@ -7,6 +7,7 @@
 #include "queue/keyring.h"
 #include "queue/list.h"
 #include "queue/room.h"
+#include "queue/sts_memory.h"
 #include "queue/sweep.h"
 #include "queue/tls_memory.h"
 
@@ -29,6 +30,7 @@ struct engine {
 	struct room room;
 	struct keyring keyring;
 	struct tls_memory tls;
+	struct sts_memory sts;
 	struct allowances *allowances;
 	const struct queue_settings *settings;
 	const struct peers *peers;
@@ -107,6 +109,7 @@ int engine_open(const struct store_place *place,
 	e->sweep = sweep_new(store, e->spool);
 	e->batch = batch_new(store, e->spool, settings, peers);
 	e->tls = (struct tls_memory){ .store = store, .settings = settings };
+	e->sts.store = store;
 	e->allowances = allowances_new(store, settings);
 	e->attempts = attempts_new(store, e->batch, peers, &e->keyring.srs.keys,
 				   &e->tls);
@@ -279,6 +282,13 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 		tls_memory_forget(&e->tls, e->peers, from,
 				  &m->domain_tls_forget);
 		return;
+	case MESSAGE_STS_WANTED:
+		sts_memory_wanted(&e->sts, e->peers, from, &m->sts_wanted,
+				  clock_wall_s());
+		return;
+	case MESSAGE_STS_KEEP:
+		sts_memory_keep(&e->sts, &m->sts_keep, clock_wall_s());
+		return;
 	case MESSAGE_SPEND:
 		/* The next turn writes it down. */
 		batch_spend(e->batch, e->allowances, from, &m->spend);
@@ -396,6 +406,7 @@ void engine_tick(struct engine *e)
 	attempts_tick(e->attempts, clock_monotonic_ms());
 	renew_keys(e);
 	tls_memory_tick(&e->tls, clock_wall_s());
+	sts_memory_tick(&e->sts, e->peers, clock_wall_s());
 	allowances_tick(e->allowances, clock_wall_s());
 	engine_run(e);
 	store_keep(e->store);

@@ -59,7 +59,9 @@ int enqueue_check(const struct enqueue *e)
 
 	if (m->recipients.count == 0 || !is_path(m->reverse_path) ||
 	    !is_path(m->envid) || !is_path(m->login) ||
-	    m->trace.n > ENQUEUE_TRACE_OCTETS || m->content_octets > INT64_MAX)
+	    m->trace.n > ENQUEUE_TRACE_OCTETS ||
+	    m->content_octets > INT64_MAX ||
+	    m->tls_demand > TLS_DEMAND_REQUIRED)
 		return -EBADMSG;
 	for (size_t i = 0; i < m->recipients.count; i++)
 		if (!is_recipient(&m->recipients.items[i]) ||
@@ -84,6 +86,7 @@ static struct store_entry *make_entry(struct turn *t, const struct enqueue *e,
 		.orcpt_type = from->orcpt_type,
 		.orcpt = from->orcpt,
 		.notify = from->notify,
+		.tls_demand = (enum tls_demand)e->m->tls_demand,
 		.due = t->now,
 		.last = from->last,
 	};

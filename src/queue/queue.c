@@ -216,6 +216,11 @@ static void refuse(struct link *from, const struct message *m)
 		answer.usage_forgotten.id = m->usage_forget.id;
 		answer.usage_forgotten.error = EAGAIN;
 	}
+	if (m->type == MESSAGE_STS_WANTED) {
+		answer.type = MESSAGE_STS_KNOWN;
+		answer.sts_known.id = m->sts_wanted.id;
+		answer.sts_known.error = EAGAIN;
+	}
 	if (answer.type != MESSAGE_NONE)
 		link_send(from, &answer, -1);
 }

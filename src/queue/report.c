@@ -10,6 +10,7 @@
 struct report {
 	STAILQ_ENTRY(report) entry;
 	const struct store_message *message;
+	bool requires_tls;
 	enum dsn_action action;
 	struct dsn_recipient *recipients;
 	size_t count, room;
@@ -48,7 +49,8 @@ static struct slice header_of(struct slice text)
 	return end < text.n ? slice_head(text, end + 1) : slice_head(text, 0);
 }
 
-/* RFC 3461 4.3: RET concerns reports of failure; others never have the whole. */
+/* RFC 3461 4.3: RET concerns reports of failure; others never have the whole,
+ * nor do those of a message that REQUIRETLS guards (RFC 8689 5). */
 static int read_original(struct turn *t, struct report *r)
 {
 	const struct store_message *m = r->message;
@@ -62,7 +64,7 @@ static int read_original(struct turn *t, struct report *r)
 	if (error < 0)
 		return error;
 	r->original_is_whole = r->action == DSN_FAILED &&
-			       m->ret != DSN_RET_HDRS &&
+			       m->ret != DSN_RET_HDRS && !r->requires_tls &&
 			       m->content_octets <= REPORT_ORIGINAL_OCTETS;
 	r->original = r->original_is_whole ? text : header_of(text);
 	return 0;
@@ -85,6 +87,7 @@ static int find_report(struct turn *t, const struct store_entry *e,
 	r->message = &e->message;
 	r->action = action;
 	r->is_utf8 = e->message.is_smtputf8;
+	r->requires_tls = e->recipient.tls_demand == TLS_DEMAND_REQUIRED;
 	error = read_original(t, r);
 	if (error < 0)
 		return error;
@@ -198,6 +201,9 @@ static int write_report(struct turn *t, const struct report *r)
 		.target = { .address = r->message->reverse_path },
 		.original = r->message->reverse_path,
 		.notify = DSN_NOTIFY_NEVER, /* RFC 3461 5.2 */
+		/* RFC 8689 5 */
+		.tls_demand = r->requires_tls ? TLS_DEMAND_REQUIRED
+					      : TLS_DEMAND_USUAL,
 		.line = STORE_REPORT,
 		.due = t->now,
 	};

@@ -154,6 +154,21 @@ int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
 	return s->ops->forget_tls(s, destination, expired, ret_count);
 }
 
+int store_keep_sts(struct store *s, const struct store_sts *sts)
+{
+	return s->ops->keep_sts(s, sts);
+}
+
+int store_use_sts(struct store *s, struct slice domain, int64_t used)
+{
+	return s->ops->use_sts(s, domain, used);
+}
+
+int store_expire_sts(struct store *s, int64_t now)
+{
+	return s->ops->expire_sts(s, now);
+}
+
 int store_take_due(struct store *s, enum store_line line, int64_t now,
 		   struct store_page *page)
 {
@@ -205,10 +220,53 @@ int store_load_tls(struct store *s, struct slice destination,
 	return s->ops->load_tls(s, destination, arena, ret_tls);
 }
 
+int store_count_tls(struct store *s, const struct store_tls_count *count,
+		    int64_t due)
+{
+	return s->ops->count_tls(s, count, due);
+}
+
+int store_take_tls_report(struct store *s, int64_t now, int64_t again,
+			  struct arena *arena,
+			  struct store_tls_report *ret_report)
+{
+	return s->ops->take_tls_report(s, now, again, arena, ret_report);
+}
+
+int store_end_tls_report(struct store *s, int64_t day, struct slice domain,
+			 bool *ret_was_there)
+{
+	return s->ops->end_tls_report(s, day, domain, ret_was_there);
+}
+
+int store_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+			  struct store_tls_counts *page)
+{
+	return s->ops->list_tls_counts(s, day, domain, page);
+}
+
+int store_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			   struct store_tls_reports *page)
+{
+	return s->ops->list_tls_reports(s, day, domain, page);
+}
+
 int store_list_tls(struct store *s, struct slice after,
 		   struct store_tls_page *page)
 {
 	return s->ops->list_tls(s, after, page);
+}
+
+int store_load_sts(struct store *s, struct slice domain, struct arena *arena,
+		   struct store_sts *ret_sts)
+{
+	return s->ops->load_sts(s, domain, arena, ret_sts);
+}
+
+int store_list_sts(struct store *s, int64_t tried, int64_t used,
+		   struct store_sts_page *page)
+{
+	return s->ops->list_sts(s, tried, used, page);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)

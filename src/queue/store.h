@@ -56,7 +56,8 @@ struct store_recipient {
 	struct slice original; /* as the sender wrote it */
 	struct slice orcpt_type;
 	struct slice orcpt;
-	uint32_t notify; /* enum dsn_notify */
+	uint32_t notify;            /* enum dsn_notify */
+	enum tls_demand tls_demand; /* its message's */
 	enum store_line line;
 	int64_t due; /* wall-clock second of the next try */
 	uint32_t attempts;
@@ -160,6 +161,47 @@ int store_keep_tls(struct store *s, const struct store_tls *tls,
 int store_forget_tls(struct store *s, struct slice destination, int64_t expired,
 		     uint64_t *ret_count);
 
+/* A policy of MTA-STS: tried is kept with it even if nothing else is new. */
+struct store_sts {
+	struct slice domain; /* canonical */
+	struct sts sts;
+	int64_t used; /* the last time a message wanted it, as kept */
+};
+/* Keeps it, unless one is there that was fetched later. used counts if none
+ * was. */
+int store_keep_sts(struct store *s, const struct store_sts *sts);
+int store_use_sts(struct store *s, struct slice domain, int64_t used);
+/* Removes those that have had their time. */
+int store_expire_sts(struct store *s, int64_t now);
+/* Sessions with the servers of a domain that met the same on that day (of UTC,
+ * since 1970). fact, outline: mail/tlsrpt.h. */
+struct store_tls_count {
+	int64_t day;
+	struct slice domain;
+	struct slice fact;
+	struct slice outline; /* kept in its place, if there are too many */
+	uint64_t sessions;
+};
+enum { STORE_TLS_FACTS = 100 }; /* of a domain and day, but for outlines */
+/* Adds to what there is. The day's report is due then, if that is the first. */
+int store_count_tls(struct store *s, const struct store_tls_count *count,
+		    int64_t due);
+/* A report that is still to be made. */
+struct store_tls_report {
+	int64_t day;
+	struct slice domain;
+	int64_t due;
+	uint32_t tries;
+};
+/* Takes the one that is longest overdue, in arena: it is due again at `again`.
+ * -ENOENT: there is none. */
+int store_take_tls_report(struct store *s, int64_t now, int64_t again,
+			  struct arena *arena,
+			  struct store_tls_report *ret_report);
+/* It is done with, and so is what was counted. *ret_was_there: nobody else had
+ * said so before. */
+int store_end_tls_report(struct store *s, int64_t day, struct slice domain,
+			 bool *ret_was_there);
 /* What a login has sent on a day (since 1970, UTC), and its last limits. */
 struct store_usage {
 	struct slice login;
@@ -227,6 +269,37 @@ struct store_tls_page {
 int store_list_tls(struct store *s, struct slice after,
 		   struct store_tls_page *page);
 
+int store_load_sts(struct store *s, struct slice domain, struct arena *arena,
+		   struct store_sts *ret_sts);
+/* Where many of them go. */
+struct store_sts_page {
+	struct arena *arena;
+	struct store_sts *items; /* room for max */
+	size_t max;
+	size_t count; /* the result */
+};
+/* Those not tried after `tried`, but used after `used`; the longest untried
+ * first. */
+int store_list_sts(struct store *s, int64_t tried, int64_t used,
+		   struct store_sts_page *page);
+/* Many of them, of that day and domain. */
+struct store_tls_counts {
+	struct arena *arena;
+	struct store_tls_count *items; /* room for max; outline is empty */
+	size_t max;
+	size_t count; /* the result */
+};
+int store_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+			  struct store_tls_counts *page);
+/* Many reports: those after that day and domain, ascending. */
+struct store_tls_reports {
+	struct arena *arena;
+	struct store_tls_report *items; /* room for max */
+	size_t max;
+	size_t count; /* the result */
+};
+int store_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			   struct store_tls_reports *page);
 /* -ENOENT: nothing that day. */
 int store_load_usage(struct store *s, struct slice login, int64_t day,
 		     struct arena *arena, struct store_usage *ret_usage);

@@ -124,6 +124,7 @@ int sqlite_add_recipient(struct store *store, const struct store_recipient *r)
 	store_bind_text(st, 18, r->target.via);
 	store_bind(st, 19, r->target.is_forwarded);
 	store_bind(st, 20, ++s->last_row);
+	store_bind(st, 21, r->tls_demand);
 	return store_run(s, ST_ADD_RECIPIENT);
 }
 

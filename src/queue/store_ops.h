@@ -35,6 +35,22 @@ struct store_ops {
 			int64_t expired);
 	int (*forget_tls)(struct store *s, struct slice destination,
 			  int64_t expired, uint64_t *ret_count);
+	int (*keep_sts)(struct store *s, const struct store_sts *sts);
+	int (*use_sts)(struct store *s, struct slice domain, int64_t used);
+	int (*expire_sts)(struct store *s, int64_t now);
+	int (*count_tls)(struct store *s, const struct store_tls_count *count,
+			 int64_t due);
+	int (*take_tls_report)(struct store *s, int64_t now, int64_t again,
+			       struct arena *arena,
+			       struct store_tls_report *ret_report);
+	int (*end_tls_report)(struct store *s, int64_t day, struct slice domain,
+			      bool *ret_was_there);
+	int (*list_tls_counts)(struct store *s, int64_t day,
+			       struct slice domain,
+			       struct store_tls_counts *page);
+	int (*list_tls_reports)(struct store *s, int64_t day,
+				struct slice domain,
+				struct store_tls_reports *page);
 	int (*add_usage)(struct store *s, const struct store_usage *usage);
 	int (*forget_usage)(struct store *s, struct slice login, int64_t day,
 			    uint64_t *ret_count);
@@ -58,6 +74,10 @@ struct store_ops {
 			struct arena *arena, struct store_tls *ret_tls);
 	int (*list_tls)(struct store *s, struct slice after,
 			struct store_tls_page *page);
+	int (*load_sts)(struct store *s, struct slice domain,
+			struct arena *arena, struct store_sts *ret_sts);
+	int (*list_sts)(struct store *s, int64_t tried, int64_t used,
+			struct store_sts_page *page);
 	int (*load_usage)(struct store *s, struct slice login, int64_t day,
 			  struct arena *arena, struct store_usage *ret_usage);
 	int (*list_usage)(struct store *s, int64_t day, struct slice after,

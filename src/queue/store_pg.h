@@ -1,8 +1,8 @@
 /*
  * What the files of the PostgreSQL store share: store_pg_schema.c,
  * store_pg_link.c (the connection, statements), store_pg.c (transactions, who
- * has what), store_pg_change.c, store_pg_read.c and store_pg_tls.c. Nobody else includes it,
- * but for the tests. doc/decisions/shared-queue.md says why it is so.
+ * has what), store_pg_change.c, store_pg_read.c, store_pg_tls.c and store_pg_sts.c.
+ * Nobody else includes it, but for the tests. doc/decisions/shared-queue.md says why it is so.
  *
  * Changes are posted: sent without waiting. Their failure shows at the next
  * question, at the latest at the commit.
@@ -13,6 +13,7 @@
 #include "queue/id_set.h"
 #include "queue/spool.h"
 #include "queue/store_ops.h"
+#include "queue/store_row.h"
 
 #include <libpq-fe.h>
 
@@ -25,7 +26,7 @@ enum {
 	PG_CONNECT_MS = 5000,      /* until a connection must stand */
 	PG_ANSWER_MS = 20000,      /* until a question must be answered */
 	PG_LONGEST_WAIT_MS = 5000, /* between two tries to connect */
-	PG_PARAMETERS = 20,
+	PG_PARAMETERS = 21,
 };
 
 /* Index of pg_sql[]. */
@@ -66,6 +67,18 @@ enum pg_statement {
 	PG_EXPIRE_TLS,
 	PG_LOAD_TLS,
 	PG_LIST_TLS,
+	PG_KEEP_STS,
+	PG_USE_STS,
+	PG_EXPIRE_STS,
+	PG_LOAD_STS,
+	PG_LIST_STS,
+	PG_COUNT_TLS,
+	PG_ADD_TLS_REPORT,
+	PG_TAKE_TLS_REPORT,
+	PG_END_TLS_REPORT,
+	PG_FORGET_TLS_COUNTS,
+	PG_LIST_TLS_COUNTS,
+	PG_LIST_TLS_REPORTS,
 	PG_ADD_USAGE,
 	PG_FORGET_USAGE,
 	PG_EXPIRE_USAGE,
@@ -156,9 +169,6 @@ int pg_post(struct pg *s, enum pg_statement which, const struct pg_params *p);
  * own, PQclear() it. The first failure of them all is the result. */
 int pg_ask(struct pg *s, enum pg_statement which, const struct pg_params *p,
 	   PGresult **ret_result);
-/* The same, also outside of a transaction. */
-int pg_read(struct pg *s, enum pg_statement which, const struct pg_params *p,
-	    PGresult **ret_result);
 /* Reads the results of what was posted. */
 int pg_settle(struct pg *s);
 void pg_close(struct pg *s);
@@ -203,6 +213,18 @@ int pg_open_content(struct store *s, uint64_t queue_id, int *ret_fd);
 int pg_read_content(struct store *s, uint64_t queue_id, size_t max,
 		    struct arena *arena, struct slice *ret_octets);
 
+/* One row of a result. */
+struct pg_reader {
+	struct store_row row;
+	const PGresult *result;
+	int number; /* of the row */
+};
+struct pg_reader pg_reader(const struct pg *s, const PGresult *result, int row,
+			   struct arena *arena);
+/* pg_ask() also outside of a transaction. */
+int pg_ask_ready(struct pg *s, enum pg_statement which,
+		 const struct pg_params *p, PGresult **ret_result);
+
 /* store_pg_tls.c: likewise. */
 int pg_keep_tls(struct store *s, const struct store_tls *tls, int64_t expired);
 int pg_forget_tls(struct store *s, struct slice destination, int64_t expired,
@@ -212,6 +234,26 @@ int pg_load_tls(struct store *s, struct slice destination, struct arena *arena,
 int pg_list_tls(struct store *s, struct slice after,
 		struct store_tls_page *page);
 
+/* store_pg_sts.c: likewise. */
+int pg_keep_sts(struct store *s, const struct store_sts *sts);
+int pg_use_sts(struct store *s, struct slice domain, int64_t used);
+int pg_expire_sts(struct store *s, int64_t now);
+int pg_load_sts(struct store *s, struct slice domain, struct arena *arena,
+		struct store_sts *ret_sts);
+int pg_list_sts(struct store *s, int64_t tried, int64_t used,
+		struct store_sts_page *page);
+/* store_pg_tlsrpt.c: likewise. */
+int pg_count_tls(struct store *s, const struct store_tls_count *count,
+		 int64_t due);
+int pg_take_tls_report(struct store *s, int64_t now, int64_t again,
+		       struct arena *arena,
+		       struct store_tls_report *ret_report);
+int pg_end_tls_report(struct store *s, int64_t day, struct slice domain,
+		      bool *ret_was_there);
+int pg_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+		       struct store_tls_counts *page);
+int pg_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			struct store_tls_reports *page);
 /* store_pg_usage.c: likewise. */
 int pg_add_usage(struct store *s, const struct store_usage *usage);
 int pg_forget_usage(struct store *s, struct slice login, int64_t day,

@@ -207,6 +207,7 @@ int pg_add_recipient(struct store *store, const struct store_recipient *r)
 	}
 	put_last_try(&p, s, r->last_try);
 	put_outcome(&p, &r->last);
+	pg_number(&p, r->tls_demand);
 	return pg_post(s, PG_ADD_RECIPIENT, &p);
 }
 

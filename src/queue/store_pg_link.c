@@ -227,14 +227,6 @@ int pg_ask(struct pg *s, enum pg_statement which, const struct pg_params *p,
 	return r < 0 ? r : collect(s, ret_result);
 }
 
-int pg_read(struct pg *s, enum pg_statement which, const struct pg_params *p,
-	    PGresult **ret_result)
-{
-	int r = pg_ready(s);
-
-	return r < 0 ? r : pg_ask(s, which, p, ret_result);
-}
-
 int pg_settle(struct pg *s)
 {
 	return s->conn == NULL ? -ENOTCONN : collect(s, NULL);

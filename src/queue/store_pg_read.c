@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "queue/body.h"
-#include "queue/store_row.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,37 +10,45 @@
 
 /* --- rows ------------------------------------------------------------------------ */
 
-struct row_reader {
-	struct store_row row;
-	const PGresult *result;
-	int number; /* of the row */
-};
-
 static uint64_t number_of(const struct store_row *row, int column)
 {
-	const struct row_reader *c = (const struct row_reader *)row;
+	const struct pg_reader *c = (const struct pg_reader *)row;
 
 	return pg_get_number(c->result, c->number, column);
 }
 
 static struct slice octets_of(const struct store_row *row, int column)
 {
-	const struct row_reader *c = (const struct row_reader *)row;
+	const struct pg_reader *c = (const struct pg_reader *)row;
 
 	return pg_get_bytes(c->result, c->number, column);
+}
+
+struct pg_reader pg_reader(const struct pg *s, const PGresult *result, int row,
+			   struct arena *arena)
+{
+	return (struct pg_reader){ .row = { .number = number_of,
+					    .octets = octets_of,
+					    .arena = arena,
+					    .skew_s = s->skew_s },
+				   .result = result,
+				   .number = row };
 }
 
 static void read_entry(const struct pg *s, const PGresult *result, int row,
 		       struct arena *arena, struct store_entry *ret_entry)
 {
-	struct row_reader c = { .row = { .number = number_of,
-					 .octets = octets_of,
-					 .arena = arena,
-					 .skew_s = s->skew_s },
-				.result = result,
-				.number = row };
+	struct pg_reader c = pg_reader(s, result, row, arena);
 
 	store_row_read(&c.row, ret_entry);
+}
+
+int pg_ask_ready(struct pg *s, enum pg_statement which,
+		 const struct pg_params *p, PGresult **ret_result)
+{
+	int r = pg_ready(s);
+
+	return r < 0 ? r : pg_ask(s, which, p, ret_result);
 }
 
 static int load(struct pg *s, enum pg_statement which,
@@ -49,7 +56,7 @@ static int load(struct pg *s, enum pg_statement which,
 		struct store_entry *ret_entry)
 {
 	PGresult *result = NULL;
-	int r = pg_read(s, which, p, &result);
+	int r = pg_ask_ready(s, which, p, &result);
 
 	if (r == 0 && PQntuples(result) == 0)
 		r = -ENOENT;
@@ -148,7 +155,7 @@ int pg_list(struct store *store, uint64_t queue_id, uint64_t after,
 	pg_number(&p, page->max);
 	if (queue_id != 0)
 		pg_number(&p, queue_id);
-	r = pg_read(s, queue_id != 0 ? PG_LIST_OF : PG_LIST, &p, &result);
+	r = pg_ask_ready(s, queue_id != 0 ? PG_LIST_OF : PG_LIST, &p, &result);
 	if (r == 0) {
 		page->count = (size_t)PQntuples(result);
 		for (size_t i = 0; i < page->count; i++)
@@ -162,7 +169,7 @@ int pg_list(struct store *store, uint64_t queue_id, uint64_t after,
 int pg_count(struct store *store, uint64_t *ret_total)
 {
 	PGresult *result = NULL;
-	int r = pg_read(pg_of(store), PG_COUNT, NULL, &result);
+	int r = pg_ask_ready(pg_of(store), PG_COUNT, NULL, &result);
 
 	if (r == 0)
 		*ret_total = pg_get_number(result, 0, 0);
@@ -177,7 +184,7 @@ int pg_has_message(struct store *store, uint64_t queue_id, bool *ret_has)
 	int r;
 
 	pg_number(&p, queue_id);
-	r = pg_read(pg_of(store), PG_HAS_MESSAGE, &p, &result);
+	r = pg_ask_ready(pg_of(store), PG_HAS_MESSAGE, &p, &result);
 	if (r == 0)
 		*ret_has = PQntuples(result) > 0;
 	PQclear(result);
@@ -193,7 +200,7 @@ int pg_load_keys(struct store *store, struct slice name, struct arena *arena,
 
 	pg_bytes(&p, name);
 	pg_number(&p, STORE_KEYS);
-	r = pg_read(pg_of(store), PG_LOAD_KEYS, &p, &result);
+	r = pg_ask_ready(pg_of(store), PG_LOAD_KEYS, &p, &result);
 	if (r == 0) {
 		size_t count = (size_t)PQntuples(result);
 
@@ -222,7 +229,7 @@ static int ask_content(struct pg *s, uint64_t queue_id, size_t max,
 
 	pg_number(&p, queue_id);
 	pg_number(&p, max);
-	r = pg_read(s, PG_CONTENT, &p, ret_result);
+	r = pg_ask_ready(s, PG_CONTENT, &p, ret_result);
 	if (r < 0)
 		return r;
 	if (PQntuples(*ret_result) == 0)
@@ -240,7 +247,7 @@ static int ask_piece(struct pg *s, uint64_t queue_id, uint64_t n, size_t max,
 	pg_number(&p, queue_id);
 	pg_number(&p, n);
 	pg_number(&p, max);
-	r = pg_read(s, PG_PIECE, &p, ret_result);
+	r = pg_ask_ready(s, PG_PIECE, &p, ret_result);
 	return r == 0 && PQntuples(*ret_result) == 0 ? -ENOENT : r;
 }
 

@@ -13,6 +13,8 @@
  *   secret     the keys of SRS, the newest of which is in use.
  *   node       each server, and until when what it has stays its own.
  *   domain_tls how well mail for a destination was protected.
+ *   sts_policy what domains demand by MTA-STS, as in SQLite.
+ *   tls_count, tls_report  what reports on TLS will say, and when.
  *   login_usage, correspondent: what logins have sent, and to whom.
  *   queue      the view for people: SELECT * FROM culver.queue;
  *
@@ -34,6 +36,8 @@ const char pg_session[] =
 	" WHERE current_setting('synchronous_commit') = 'off';"
 	/* Whether all tables are there: those that were added later. */
 	"SELECT to_regclass('culver.domain_tls') IS NOT NULL"
+	" AND to_regclass('culver.sts_policy') IS NOT NULL"
+	" AND to_regclass('culver.tls_report') IS NOT NULL"
 	" AND to_regclass('culver.correspondent') IS NOT NULL;";
 
 /* One node makes it, the others wait for the lock. */
@@ -84,6 +88,8 @@ const char pg_schema[] =
 	" last_code bigint NOT NULL,"
 	" last_status bigint NOT NULL,"
 	" last_text bytea NOT NULL);"
+	"ALTER TABLE culver.recipient"
+	" ADD COLUMN IF NOT EXISTS tls_demand bigint NOT NULL DEFAULT 0;"
 	"CREATE INDEX IF NOT EXISTS recipient_due"
 	" ON culver.recipient (line, due);"
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
@@ -104,6 +110,23 @@ const char pg_schema[] =
 	" level bigint NOT NULL,"
 	" seen bigint NOT NULL,"
 	" reason bytea NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS culver.sts_policy ("
+	" domain bytea PRIMARY KEY,"
+	" id bytea NOT NULL,"
+	" mode bigint NOT NULL,"
+	" max_age bigint NOT NULL,"
+	" patterns bytea NOT NULL,"
+	" fetched bigint NOT NULL,"
+	" tried bigint NOT NULL,"
+	" used bigint NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS culver.tls_count ("
+	" day bigint, domain bytea, fact bytea, sessions bigint NOT NULL,"
+	" PRIMARY KEY (day, domain, fact));"
+	"CREATE TABLE IF NOT EXISTS culver.tls_report ("
+	" day bigint, domain bytea, due bigint NOT NULL,"
+	" tries bigint NOT NULL, PRIMARY KEY (day, domain));"
+	"CREATE INDEX IF NOT EXISTS tls_report_due"
+	" ON culver.tls_report (due);"
 	"CREATE TABLE IF NOT EXISTS culver.login_usage ("
 	" login bytea NOT NULL,"
 	" day bigint NOT NULL,"
@@ -148,10 +171,14 @@ const char pg_schema[] =
 	" coalesce(h.reason, ''), content_octets, id, place, kind, address,"   \
 	" via, is_forwarded,"                                                  \
 	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
-	" last_try, last_kind, last_code, last_status, last_text"              \
+	" last_try, last_kind, last_code, last_status, last_text, tls_demand"  \
 	" FROM " rows " r JOIN message m ON m.queue_id = r.queue_id"           \
 	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
 #define ENTRY ENTRY_OF("recipient")
+
+#define STS                                                                    \
+	"SELECT domain, id, mode, max_age, patterns, fetched, tried, used"     \
+	" FROM sts_policy "
 
 /* What others do to a row just now need not be waited for. */
 #define HURRY(which)                                                           \
@@ -211,9 +238,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		"INSERT INTO recipient (queue_id, place, kind, address, via,"
 		" is_forwarded, original, orcpt_type, orcpt, notify, line, due,"
 		" attempts, node, holder, last_try, last_kind, last_code,"
-		" last_status, last_text) VALUES ($1, $2, $3, $4, $5, $6, $7,"
-		" $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
-		" $20)",
+		" last_status, last_text, tls_demand) VALUES ($1, $2, $3, $4,"
+		" $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+		" $18, $19, $20, $21)",
 	[PG_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE id = $1",
 	[PG_LOCK_MESSAGE] =
 		"SELECT 1 FROM message WHERE queue_id = $1 FOR UPDATE",
@@ -266,6 +293,45 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_LIST_TLS] = "SELECT destination, level, seen, reason"
 			" FROM domain_tls WHERE destination > $1"
 			" ORDER BY destination LIMIT $2",
+	[PG_KEEP_STS] =
+		"INSERT INTO sts_policy AS p VALUES"
+		" ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
+		" mode = excluded.mode, max_age = excluded.max_age,"
+		" patterns = excluded.patterns, fetched = excluded.fetched,"
+		" tried = excluded.tried WHERE excluded.fetched >= p.fetched",
+	[PG_USE_STS] = "UPDATE sts_policy SET used = $2 WHERE domain = $1",
+	[PG_EXPIRE_STS] = "DELETE FROM sts_policy"
+			  " WHERE fetched + max_age <= $1",
+	[PG_LOAD_STS] = STS "WHERE domain = $1",
+	[PG_LIST_STS] =
+		STS "WHERE tried <= $1 AND used > $2 ORDER BY tried LIMIT $3",
+	[PG_COUNT_TLS] =
+		"INSERT INTO tls_count AS c SELECT $1::bigint, $2::bytea,"
+		" CASE WHEN EXISTS (SELECT FROM tls_count"
+		"  WHERE day = $1 AND domain = $2 AND fact = $3)"
+		" OR (SELECT count(*) FROM tls_count"
+		"  WHERE day = $1 AND domain = $2) < $6"
+		" THEN $3::bytea ELSE $4::bytea END, $5::bigint"
+		" ON CONFLICT (day, domain, fact) DO UPDATE SET"
+		" sessions = c.sessions + excluded.sessions",
+	[PG_ADD_TLS_REPORT] = "INSERT INTO tls_report VALUES ($1, $2, $3, 0)"
+			      " ON CONFLICT (day, domain) DO NOTHING",
+	[PG_TAKE_TLS_REPORT] =
+		"UPDATE tls_report SET due = $2, tries = tries + 1"
+		" WHERE (day, domain) IN (SELECT day, domain FROM tls_report"
+		"  WHERE due <= $1 ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)"
+		" RETURNING day, domain, due, tries",
+	[PG_END_TLS_REPORT] =
+		"DELETE FROM tls_report WHERE day = $1 AND domain = $2",
+	[PG_FORGET_TLS_COUNTS] =
+		"DELETE FROM tls_count WHERE day = $1 AND domain = $2",
+	[PG_LIST_TLS_COUNTS] =
+		"SELECT day, domain, sessions, fact FROM tls_count"
+		" WHERE day = $1 AND domain = $2 ORDER BY fact LIMIT $3",
+	[PG_LIST_TLS_REPORTS] = "SELECT day, domain, due, tries FROM tls_report"
+				" WHERE (day, domain) > ($1, $2)"
+				" ORDER BY day, domain LIMIT $3",
 	[PG_ADD_USAGE] =
 		"INSERT INTO login_usage AS u VALUES ($1, $2, $3, $4, $5, $6, $7)"
 		" ON CONFLICT (day, login) DO UPDATE SET"

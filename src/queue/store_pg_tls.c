@@ -59,7 +59,7 @@ int pg_load_tls(struct store *store, struct slice destination,
 	int r;
 
 	pg_bytes(&p, destination);
-	r = pg_read(s, PG_LOAD_TLS, &p, &result);
+	r = pg_ask_ready(s, PG_LOAD_TLS, &p, &result);
 	if (r == 0 && PQntuples(result) == 0)
 		r = -ENOENT;
 	if (r == 0)
@@ -78,7 +78,7 @@ int pg_list_tls(struct store *store, struct slice after,
 
 	pg_bytes(&p, after);
 	pg_number(&p, page->max);
-	r = pg_read(s, PG_LIST_TLS, &p, &result);
+	r = pg_ask_ready(s, PG_LIST_TLS, &p, &result);
 	if (r == 0) {
 		page->count = (size_t)PQntuples(result);
 		for (size_t i = 0; i < page->count; i++)

@@ -75,7 +75,7 @@ int pg_load_usage(struct store *store, struct slice login, int64_t day,
 
 	pg_number(&p, (uint64_t)day);
 	pg_bytes(&p, login);
-	r = pg_read(pg_of(store), PG_LOAD_USAGE, &p, &result);
+	r = pg_ask_ready(pg_of(store), PG_LOAD_USAGE, &p, &result);
 	if (r == 0 && PQntuples(result) == 0)
 		r = -ENOENT;
 	if (r == 0)
@@ -94,7 +94,7 @@ int pg_list_usage(struct store *store, int64_t day, struct slice after,
 	pg_number(&p, (uint64_t)day);
 	pg_bytes(&p, after);
 	pg_number(&p, page->max);
-	r = pg_read(pg_of(store), PG_LIST_USAGE, &p, &result);
+	r = pg_ask_ready(pg_of(store), PG_LIST_USAGE, &p, &result);
 	if (r == 0) {
 		page->count = (size_t)PQntuples(result);
 		for (size_t i = 0; i < page->count; i++)
@@ -113,7 +113,7 @@ int pg_load_correspondent(struct store *store, struct slice login,
 
 	pg_bytes(&p, login);
 	pg_number(&p, hash);
-	r = pg_read(pg_of(store), PG_LOAD_CORRESPONDENT, &p, &result);
+	r = pg_ask_ready(pg_of(store), PG_LOAD_CORRESPONDENT, &p, &result);
 	if (r == 0 && PQntuples(result) == 0)
 		r = -ENOENT;
 	if (r == 0)

@@ -2,37 +2,31 @@
 
 #include "base/mem.h"
 #include "queue/body.h"
-#include "queue/store_row.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 /* --- rows ------------------------------------------------------------------- */
 
-struct column_reader {
-	struct store_row row;
-	sqlite3_stmt *st;
-};
-
 static uint64_t number_of(const struct store_row *row, int column)
 {
-	const struct column_reader *c = (const struct column_reader *)row;
+	const struct sqlite_reader *c = (const struct sqlite_reader *)row;
 
 	return (uint64_t)sqlite3_column_int64(c->st, column);
 }
 
 static struct slice octets_of(const struct store_row *row, int column)
 {
-	const struct column_reader *c = (const struct column_reader *)row;
+	const struct sqlite_reader *c = (const struct sqlite_reader *)row;
 	const void *p = sqlite3_column_blob(c->st, column);
 	int n = sqlite3_column_bytes(c->st, column);
 
 	return (struct slice){ p, n > 0 ? (size_t)n : 0 };
 }
 
-static struct column_reader reader(sqlite3_stmt *st, struct arena *arena)
+struct sqlite_reader sqlite_reader(sqlite3_stmt *st, struct arena *arena)
 {
-	return (struct column_reader){ .row = { .number = number_of,
+	return (struct sqlite_reader){ .row = { .number = number_of,
 						.octets = octets_of,
 						.arena = arena },
 				       .st = st };
@@ -43,7 +37,7 @@ enum { COLUMN_ROW = 12 };
 static void read_entry(sqlite3_stmt *st, struct arena *arena,
 		       struct store_entry *ret_entry)
 {
-	struct column_reader c = reader(st, arena);
+	struct sqlite_reader c = sqlite_reader(st, arena);
 
 	store_row_read(&c.row, ret_entry);
 }
@@ -170,7 +164,7 @@ int sqlite_load_keys(struct store *store, struct slice name,
 {
 	struct sqlite *s = sqlite_of(store);
 	sqlite3_stmt *st = s->statements[ST_LOAD_KEYS];
-	struct column_reader c = reader(st, arena);
+	struct sqlite_reader c = sqlite_reader(st, arena);
 	size_t count = 0;
 	int r = 0;
 

@@ -45,6 +45,13 @@ static void next_outcome(struct store_row *row, struct outcome *ret_outcome)
 	};
 }
 
+/* What is unknown asks for nothing less than usual. */
+static enum tls_demand demand_of(uint64_t number)
+{
+	return number <= TLS_DEMAND_REQUIRED ? (enum tls_demand)number
+					     : TLS_DEMAND_USUAL;
+}
+
 void store_row_read(struct store_row *row, struct store_entry *ret_entry)
 {
 	struct store_message *m = &ret_entry->message;
@@ -75,4 +82,49 @@ void store_row_read(struct store_row *row, struct store_entry *ret_entry)
 	r->holder = store_row_number(row);
 	r->last_try = next_time(row);
 	next_outcome(row, &r->last);
+	r->tls_demand = demand_of(store_row_number(row));
+}
+
+struct slice store_row_patterns(const struct sts *sts, struct arena *arena)
+{
+	struct slice *parts =
+		arena_array(arena, 2 * sts->patterns.count, sizeof(*parts));
+	size_t count = 0;
+
+	for (size_t i = 0; i < sts->patterns.count; i++) {
+		if (i > 0)
+			parts[count++] = S(" ");
+		parts[count++] = sts->patterns.items[i];
+	}
+	return arena_join(arena, parts, count);
+}
+
+static struct slices next_patterns(struct store_row *row)
+{
+	struct slice *items =
+		arena_array(row->arena, STS_PATTERNS_MAX, sizeof(*items));
+	struct slice rest = store_row_octets(row);
+	size_t count = 0;
+
+	while (rest.n > 0 && count < STS_PATTERNS_MAX)
+		(void)slice_cut(rest, ' ', &items[count++], &rest);
+	return (struct slices){ items, count };
+}
+
+void store_row_read_sts(struct store_row *row, struct store_sts *ret_sts)
+{
+	struct sts *sts = &ret_sts->sts;
+	uint64_t mode, max_age_s;
+
+	ret_sts->domain = store_row_octets(row);
+	sts->id = slice_head(store_row_octets(row), STS_ID_OCTETS);
+	mode = store_row_number(row);
+	max_age_s = store_row_number(row);
+	sts->mode = mode <= STS_ENFORCE ? (enum sts_mode)mode : STS_NONE;
+	sts->max_age_s = max_age_s <= STS_MAX_AGE_S ? (uint32_t)max_age_s
+						    : STS_MAX_AGE_S;
+	sts->patterns = next_patterns(row);
+	sts->fetched = (uint64_t)next_time(row);
+	sts->tried = (uint64_t)next_time(row);
+	ret_sts->used = next_time(row);
 }

@@ -17,6 +17,10 @@ struct store_row {
 
 /* The columns in the order of ENTRY in store_schema.c and store_pg_schema.c. */
 void store_row_read(struct store_row *row, struct store_entry *ret_entry);
+/* Those of STS in the same files. What is stored was bounded before. */
+void store_row_read_sts(struct store_row *row, struct store_sts *ret_sts);
+/* The patterns of a policy in one column; in arena. */
+struct slice store_row_patterns(const struct sts *sts, struct arena *arena);
 /* The next column of each kind. */
 uint64_t store_row_number(struct store_row *row);
 struct slice store_row_octets(struct store_row *row);

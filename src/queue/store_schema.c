@@ -9,18 +9,23 @@
  *              since 1970. line: 0 new, 1 deferred, 2 a report's, 3 held. holder: the
  *              session that delivers it now; due is then when we stop to
  *              believe in it. last_kind: enum outcome_kind of proc/wire.h,
- *              kind: enum target_kind.
+ *              kind: enum target_kind, tls_demand: enum tls_demand.
  *   hold       why a message waits for the operator, and when that ended:
  *              a row for those few that were ever held. (In message it would
  *              stand behind the content, and cost reading that.)
  *   secret     the keys of SRS, the newest of which is in use.
  *   queue      the view for people: SELECT * FROM queue;
  *
- * Beside the mail (store_tables: made at each start where they are missing, without
- * a new version):
+ * Beside the mail (store_tables: made at each start where they are missing,
+ * without a new version):
  *
  *   domain_tls how well mail for a destination was protected: level 0 not, 1
  *              TLS, 2 with a proof; seen: last at that level.
+ *   sts_policy what domains demand by MTA-STS. mode: enum sts_mode; patterns
+ *              have spaces between them.
+ *   tls_count  how many sessions with a domain's servers met what, for reports
+ *              on TLS; tls_report: those still to be made, and when. day:
+ *              of UTC, since 1970; fact: mail/tlsrpt.h.
  *   login_usage    what each login has sent on a day since 1970, UTC.
  *   correspondent  to whom (a hash of both) it has written, and when last.
  *
@@ -51,6 +56,17 @@ const char store_tables[] =
 	"CREATE TABLE IF NOT EXISTS domain_tls (destination TEXT PRIMARY KEY,"
 	" level INTEGER NOT NULL, seen INTEGER NOT NULL,"
 	" reason TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS sts_policy (domain TEXT PRIMARY KEY,"
+	" id TEXT NOT NULL, mode INTEGER NOT NULL, max_age INTEGER NOT NULL,"
+	" patterns TEXT NOT NULL, fetched INTEGER NOT NULL,"
+	" tried INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS tls_count (day INTEGER NOT NULL,"
+	" domain TEXT NOT NULL, fact TEXT NOT NULL, sessions INTEGER NOT NULL,"
+	" PRIMARY KEY (day, domain, fact)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS tls_report (day INTEGER NOT NULL,"
+	" domain TEXT NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" PRIMARY KEY (day, domain)) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS tls_report_due ON tls_report (due);"
 	"CREATE TABLE IF NOT EXISTS login_usage (login TEXT NOT NULL,"
 	" day INTEGER NOT NULL, messages INTEGER NOT NULL,"
 	" message_limit INTEGER NOT NULL, recipients INTEGER NOT NULL,"
@@ -59,6 +75,10 @@ const char store_tables[] =
 	"CREATE TABLE IF NOT EXISTS correspondent (login TEXT NOT NULL,"
 	" hash INTEGER NOT NULL, day INTEGER NOT NULL,"
 	" PRIMARY KEY (login, hash)) WITHOUT ROWID;";
+
+/* A property of the message, here for its few octets: in message it would
+ * stand behind the content. */
+#define TLS_DEMAND " tls_demand INTEGER NOT NULL DEFAULT 0"
 
 const char store_schema[] =
 	"CREATE TABLE IF NOT EXISTS message ("
@@ -93,13 +113,13 @@ const char store_schema[] =
 	" last_text TEXT NOT NULL,"
 	" kind INTEGER NOT NULL DEFAULT 0,"
 	" via TEXT NOT NULL DEFAULT '',"
-	" is_forwarded INTEGER NOT NULL DEFAULT 0);"
+	" is_forwarded INTEGER NOT NULL DEFAULT 0," TLS_DEMAND ");"
 	"CREATE INDEX IF NOT EXISTS recipient_due ON recipient (line, due);"
 	"CREATE UNIQUE INDEX IF NOT EXISTS recipient_place"
 	" ON recipient (queue_id, place);"
 	"CREATE INDEX IF NOT EXISTS recipient_holder ON recipient (holder)"
 	" WHERE holder IS NOT NULL;" HOLD SECRET VIEW
-	"PRAGMA user_version = 3;";
+	"PRAGMA user_version = 4;";
 
 const char *const store_migrations[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
@@ -109,7 +129,13 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	      "DROP VIEW IF EXISTS queue;" HOLD SECRET VIEW
 	      "PRAGMA user_version = 2;",
 	[2] = "PRAGMA user_version = 3;",
+	[3] = "ALTER TABLE recipient ADD COLUMN" TLS_DEMAND ";"
+	      "PRAGMA user_version = 4;",
 };
+
+#define STS                                                                    \
+	"SELECT domain, id, mode, max_age, patterns, fetched, tried, used"     \
+	" FROM sts_policy "
 
 /* The columns of store_read.c's read_entry(), in its order. */
 #define ENTRY                                                                  \
@@ -118,7 +144,7 @@ const char *const store_migrations[SCHEMA_VERSION] = {
 	" coalesce(h.reason, ''), content_octets, row, place, kind, address,"  \
 	" via, is_forwarded,"                                                  \
 	" original, orcpt_type, orcpt, notify, line, due, attempts, holder,"   \
-	" last_try, last_kind, last_code, last_status, last_text"              \
+	" last_try, last_kind, last_code, last_status, last_text, tls_demand"  \
 	" FROM recipient r JOIN message m ON m.queue_id = r.queue_id"          \
 	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
 
@@ -137,7 +163,7 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_ADD_RECIPIENT] =
 		"INSERT INTO recipient VALUES (?20, ?1, ?2, ?3, ?4, ?5, ?6,"
 		" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-		" ?19)",
+		" ?19, ?21)",
 	[ST_REMOVE_RECIPIENT] = "DELETE FROM recipient WHERE row = ?",
 	[ST_HAS_RECIPIENT] = "SELECT 1 FROM recipient WHERE queue_id = ?",
 	[ST_IS_IN_FILE] = "SELECT content IS NULL, content_octets FROM message"
@@ -189,6 +215,43 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LIST_TLS] = "SELECT destination, level, seen, reason"
 			" FROM domain_tls WHERE destination > ?"
 			" ORDER BY destination LIMIT ?",
+	[ST_KEEP_STS] =
+		"INSERT INTO sts_policy VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
+		" mode = excluded.mode, max_age = excluded.max_age,"
+		" patterns = excluded.patterns, fetched = excluded.fetched,"
+		" tried = excluded.tried WHERE excluded.fetched >= fetched",
+	[ST_USE_STS] = "UPDATE sts_policy SET used = ?2 WHERE domain = ?1",
+	[ST_EXPIRE_STS] = "DELETE FROM sts_policy WHERE fetched + max_age <= ?",
+	[ST_LOAD_STS] = STS "WHERE domain = ?",
+	[ST_LIST_STS] =
+		STS "WHERE tried <= ? AND used > ? ORDER BY tried LIMIT ?",
+	/* What is known has its place, the first others have one, too. */
+	[ST_COUNT_TLS] = "INSERT INTO tls_count SELECT ?1, ?2, CASE WHEN"
+			 " EXISTS (SELECT 1 FROM tls_count"
+			 "  WHERE day = ?1 AND domain = ?2 AND fact = ?3)"
+			 " OR (SELECT count(*) FROM tls_count"
+			 "  WHERE day = ?1 AND domain = ?2) < ?6"
+			 " THEN ?3 ELSE ?4 END, ?5 WHERE true"
+			 " ON CONFLICT (day, domain, fact) DO UPDATE SET"
+			 " sessions = sessions + excluded.sessions",
+	[ST_ADD_TLS_REPORT] = "INSERT INTO tls_report VALUES (?, ?, ?, 0)"
+			      " ON CONFLICT (day, domain) DO NOTHING",
+	[ST_TAKE_TLS_REPORT] =
+		"UPDATE tls_report SET due = ?2, tries = tries + 1"
+		" WHERE (day, domain) IN (SELECT day, domain FROM tls_report"
+		"  WHERE due <= ?1 ORDER BY due LIMIT 1)"
+		" RETURNING day, domain, due, tries",
+	[ST_END_TLS_REPORT] =
+		"DELETE FROM tls_report WHERE day = ? AND domain = ?",
+	[ST_FORGET_TLS_COUNTS] =
+		"DELETE FROM tls_count WHERE day = ? AND domain = ?",
+	[ST_LIST_TLS_COUNTS] =
+		"SELECT day, domain, sessions, fact FROM tls_count"
+		" WHERE day = ? AND domain = ? ORDER BY fact LIMIT ?",
+	[ST_LIST_TLS_REPORTS] = "SELECT day, domain, due, tries FROM tls_report"
+				" WHERE (day, domain) > (?, ?)"
+				" ORDER BY day, domain LIMIT ?",
 	[ST_ADD_USAGE] =
 		"INSERT INTO login_usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 		" ON CONFLICT (day, login) DO UPDATE SET"

@@ -1,20 +1,21 @@
 /*
  * What the files of the SQLite store share: store_schema.c, store_sqlite.c (the
- * database, transactions), store_change.c, store_read.c and store_tls.c. Nobody else includes
- * it, but for the tests.
+ * database, transactions), store_change.c, store_read.c, store_tls.c and store_sts.c. Nobody
+ * else includes it, but for the tests.
  */
 #ifndef QUEUE_STORE_SQLITE_H
 #define QUEUE_STORE_SQLITE_H
 
 #include "queue/id_set.h"
 #include "queue/store_ops.h"
+#include "queue/store_row.h"
 
 #include <sqlite3.h>
 
 /* Bigger contents are files next to the database. */
 enum { STORE_BLOB_OCTETS = 131072 };
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 
 /* Index of store_sql[]. */
 enum statement {
@@ -49,6 +50,18 @@ enum statement {
 	ST_EXPIRE_TLS,
 	ST_LOAD_TLS,
 	ST_LIST_TLS,
+	ST_KEEP_STS,
+	ST_USE_STS,
+	ST_EXPIRE_STS,
+	ST_LOAD_STS,
+	ST_LIST_STS,
+	ST_COUNT_TLS,
+	ST_ADD_TLS_REPORT,
+	ST_TAKE_TLS_REPORT,
+	ST_END_TLS_REPORT,
+	ST_FORGET_TLS_COUNTS,
+	ST_LIST_TLS_COUNTS,
+	ST_LIST_TLS_REPORTS,
 	ST_ADD_USAGE,
 	ST_FORGET_USAGE,
 	ST_EXPIRE_USAGE,
@@ -110,6 +123,14 @@ static inline struct sqlite *sqlite_of(struct store *store)
 	return (struct sqlite *)(void *)store;
 }
 
+/* The row that a statement is at. */
+struct sqlite_reader {
+	struct store_row row;
+	sqlite3_stmt *st;
+};
+/* store_read.c */
+struct sqlite_reader sqlite_reader(sqlite3_stmt *st, struct arena *arena);
+
 /* store_change.c: as those of store.h. */
 int sqlite_add_message(struct store *s, const struct store_message *m,
 		       const struct store_content *content);
@@ -158,6 +179,26 @@ int sqlite_load_tls(struct store *s, struct slice destination,
 int sqlite_list_tls(struct store *s, struct slice after,
 		    struct store_tls_page *page);
 
+/* store_sts.c: likewise. */
+int sqlite_keep_sts(struct store *s, const struct store_sts *sts);
+int sqlite_use_sts(struct store *s, struct slice domain, int64_t used);
+int sqlite_expire_sts(struct store *s, int64_t now);
+int sqlite_load_sts(struct store *s, struct slice domain, struct arena *arena,
+		    struct store_sts *ret_sts);
+int sqlite_list_sts(struct store *s, int64_t tried, int64_t used,
+		    struct store_sts_page *page);
+/* store_tlsrpt.c: likewise. */
+int sqlite_count_tls(struct store *s, const struct store_tls_count *count,
+		     int64_t due);
+int sqlite_take_tls_report(struct store *s, int64_t now, int64_t again,
+			   struct arena *arena,
+			   struct store_tls_report *ret_report);
+int sqlite_end_tls_report(struct store *s, int64_t day, struct slice domain,
+			  bool *ret_was_there);
+int sqlite_list_tls_counts(struct store *s, int64_t day, struct slice domain,
+			   struct store_tls_counts *page);
+int sqlite_list_tls_reports(struct store *s, int64_t day, struct slice domain,
+			    struct store_tls_reports *page);
 /* store_usage.c: likewise. */
 int sqlite_add_usage(struct store *s, const struct store_usage *usage);
 int sqlite_forget_usage(struct store *s, struct slice login, int64_t day,

@@ -62,8 +62,12 @@ static void keep_key(struct generation *g, struct part *p, struct slice key_pem)
 
 void generation_add(struct generation *g, const struct message *m)
 {
-	struct part *p = arena_alloc(g->arena, sizeof(*p));
+	struct part *p;
 
+	if (m->type != MESSAGE_CONF_DOMAIN &&
+	    m->type != MESSAGE_CONF_CERTIFICATE)
+		return; /* CONF_DKIM_KEY */
+	p = arena_alloc(g->arena, sizeof(*p));
 	p->type = m->type;
 	if (m->type == MESSAGE_CONF_DOMAIN) {
 		p->name = arena_copy(g->arena, m->conf_domain.domain);

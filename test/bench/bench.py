@@ -3,9 +3,9 @@
 namespace of its own. run.sh prepares what it needs.
 
     bench.py run [--build DIR] [--scenarios a,b]
-                 [--servers culver,culver-queue,postfix]
-                 [--repeat N] [--data-only] [--out FILE]
-    bench.py table FILE...
+                 [--servers culver,culver-queue,postfix,chasquid]
+                 [--repeat N] [--base postfix] [--data-only] [--out FILE]
+    bench.py table [--base postfix] FILE...
     bench.py list
 
 Rates are messages that reached the sink (or a maildir), CPU is that of all
@@ -27,11 +27,12 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path += [str(HERE), str(HERE.parent / "system")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
 import measure
 import servers
 from culver import make_certificate
+from dns import Dns
 from dovecot import Dovecot
 
 LOGIN = "u0@bench.test"
@@ -50,9 +51,13 @@ class Bench:
         self.stack.callback(shutil.rmtree, self.place, ignore_errors=True)
         log = measure.private_dev(self.program("logsink"), self.place)
         self.stack.callback(log.terminate)
-        self.sink = measure.Sink(self.program("lmtpsink"), self.place,
-                                 offers_chunking=not data_only)
+        self.sink = measure.Sink(self.program("mailsink"), self.place,
+                                 servers.SINK, offers_chunking=not data_only)
         self.stack.callback(self.sink.stop)
+        dns = Dns(servers.ZONE, ttl=86400, server_port=53)
+        self.stack.callback(dns.stop)
+        servers.Culver.trust_anchor = dns.settings()["trust_anchor"]
+        measure.use_resolver(servers.RESOLVER, self.place)
         certificate = self.place + "/tls"
         make_certificate(certificate, servers.HOSTNAME)
         self._start_dovecot()
@@ -240,26 +245,32 @@ def idle(bench, server, *, connections, tls=False):
         }
 
 
-def backlog(bench, server, *, n):
+def backlog(bench, server, *, n, **options):
     """A queue that cannot be delivered; a restart; then it can."""
     with bench.running(server):
         bench.begin(refuse=True)
-        idle_kb = server.group.pss_kb()
-        said = bench.load(n=n, c=20, D=60).run()
+        peak = Peak(server.group)
+        said = bench.load(n=n, c=20, D=60, **options).run(peak.look)
+        time.sleep(3) # the last ones are tried, and refused
         queued = server.queued()
+        refused_kb = server.group.pss_kb() - peak.idle_kb
         restart = server.restart()
-        pss = server.group.pss_kb() - idle_kb
+        pss = server.group.pss_kb() - peak.idle_kb
         wait = measure.greeting_ms(servers.PORT)
         bench.sink.accept()
         cpu, start = server.group.cpu_s(), time.monotonic_ns()
         server.retry()
-        came, _ = wait_count(lambda: bench.sink.delivered, said["accepted"])
+        came, _ = wait_count(lambda: bench.sink.delivered, said["accepted"],
+                             peak.look)
         return {
             "queued": queued, "accepted_s": said["accepted"] / said["wall_s"],
             "restart_s": restart, "greeting_max_ms": wait,
             "delivered_s": came / (bench.sink.last_ns - start) * 1e9,
             "cpu_s_1000": (server.group.cpu_s() - cpu) / max(came, 1) * 1000,
-            "pss_growth_mb": pss / 1024,
+            "pss_mb": peak.highest_kb / 1024,
+            "refused_growth_mb": refused_kb / 1024,
+            "restarted_growth_mb": pss / 1024,
+            "pss_growth_mb": (peak.highest_kb - peak.idle_kb) / 1024,
             "missing": said["accepted"] - came, "failed": said["failed"],
             "twice": bench.sink.twice, "error": said["error"],
         }
@@ -281,6 +292,13 @@ SCENARIOS = {
     "idle-tls": functools.partial(idle, connections=1000, tls=True),
     "idle-10000": functools.partial(idle, connections=10000),
     "backlog": functools.partial(backlog, n=20000),
+    # To a server outside, over SMTP.
+    "submission-relay": functools.partial(
+        mail, n=5000, c=20, m=10, T=True, a=LOGIN + ":secret",
+        port=servers.SUBMISSION, t=servers.REMOTE),
+    "relay": functools.partial(mail, n=8000, c=20, t=servers.FORWARDED),
+    "backlog-outside": functools.partial(backlog, n=20000,
+                                         t=servers.FORWARDED),
 }
 # Postfix has a process for each connection: fewer show what one costs.
 INSTEAD = {
@@ -289,6 +307,7 @@ INSTEAD = {
                                                tls=True),
     ("postfix", "idle-10000"): None,
     # Too fast for the same number: a run is to last some seconds.
+    ("chasquid", "backlog-outside"): None,
     ("culver", "inbound"): functools.partial(mail, n=30000, c=20),
     ("culver-queue", "inbound"): functools.partial(mail, n=30000, c=20),
     ("culver", "one-connection"): functools.partial(mail, n=8000, c=1),
@@ -335,26 +354,32 @@ def run(options):
                     if options.out:
                         with open(options.out, "a", encoding="utf-8") as f:
                             f.write(json.dumps(row) + "\n")
-    print_tables(rows)
+    print_tables(rows, options.base)
 
 
-def cells_of(key, rows, names):
-    """Median, spread, and the median's ratio to that of Postfix."""
-    values = {n: [r[key] for r in rows if r["server"] == n and key in r]
-              for n in names}
-    base = statistics.median(values.get("postfix") or [0])
+def ratio_of(key, rows, name, base):
+    """The median of the ratios of two servers in the same repetition."""
+    values = {(r["server"], r["repetition"]): r[key] for r in rows
+              if key in r}
+    ratios = [v / values[base, n] for (server, n), v in values.items()
+              if server == name and values.get((base, n))]
+    return f", x{statistics.median(ratios):.3g} [{min(ratios):.3g}.." \
+        f"{max(ratios):.3g}]" if ratios else ""
+
+
+def cells_of(key, rows, names, base):
+    """Median, spread, and the paired ratio to the base."""
     for name in names:
-        if not values[name]:
+        values = [r[key] for r in rows if r["server"] == name and key in r]
+        if not values:
             yield ""
             continue
-        middle = statistics.median(values[name])
-        text = f"{middle:.4g} [{min(values[name]):.3g}.." \
-            f"{max(values[name]):.3g}]"
-        yield text + (f", x{middle / base:.3g}"
-                      if base and name != "postfix" else "")
+        yield f"{statistics.median(values):.4g} [{min(values):.3g}.." \
+            f"{max(values):.3g}]" + ("" if name == base else
+                                     ratio_of(key, rows, name, base))
 
 
-def print_tables(rows):
+def print_tables(rows, base):
     """A Markdown table a scenario."""
     for name in dict.fromkeys(r["scenario"] for r in rows):
         here = [r for r in rows if r["scenario"] == name]
@@ -365,7 +390,7 @@ def print_tables(rows):
         print(f"\n{name}, {runs} runs\n\n| | {' | '.join(sorted(names))} |"
               f"\n{'|---' * (len(names) + 1)}|")
         for key in keys:
-            cells = cells_of(key, here, sorted(names))
+            cells = cells_of(key, here, sorted(names), base)
             print(f"| {key} | {' | '.join(cells)} |")
         for error in {r["error"] for r in here if r.get("error")}:
             print(f"\nsaid: {error}")
@@ -390,6 +415,8 @@ def main():
     parser.add_argument("--scenarios", default=",".join(SCENARIOS))
     parser.add_argument("--servers", default="culver,postfix")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--base", default="postfix",
+                        help="the server that others are compared with")
     parser.add_argument("--data-only", action="store_true",
                         help="the sink does not offer CHUNKING")
     parser.add_argument("--out")
@@ -398,7 +425,8 @@ def main():
         print("\n".join(SCENARIOS))
     elif options.what == "table":
         print_tables([json.loads(line) for name in options.files
-                      for line in open(name, encoding="utf-8")])
+                      for line in open(name, encoding="utf-8")],
+                     options.base)
     else:
         own_namespaces()
         run(options)

@@ -109,12 +109,12 @@ class Group:
 
 
 class Sink:
-    """lmtpsink and what it has counted."""
+    """mailsink and what it has counted."""
 
-    def __init__(self, program, directory, *, offers_chunking=True):
+    def __init__(self, program, directory, address, *, offers_chunking=True):
         self.path = f"{directory}/lmtp.sock"
         counts = f"{directory}/counts"
-        options = [] if offers_chunking else ["-d"]
+        options = ["-s", address] + ([] if offers_chunking else ["-d"])
         self.process = subprocess.Popen([program, *options, counts, self.path])
         while not os.path.exists(counts) or \
                 os.path.getsize(counts) < MESSAGES * 4:
@@ -225,3 +225,11 @@ def private_dev(log_program, directory):
     while not os.path.exists("/dev/log"):
         time.sleep(0.01)
     return process
+
+
+def use_resolver(address, directory):
+    """Whom programs in this mount namespace ask for names."""
+    place = directory + "/resolv.conf"
+    with open(place, "w", encoding="ascii") as f:
+        f.write(f"nameserver {address}\n")
+    subprocess.run(["mount", "--bind", place, "/etc/resolv.conf"], check=True)

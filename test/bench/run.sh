@@ -1,5 +1,6 @@
 #!/bin/bash
-# Compares Culver with Debian's Postfix on this machine and prints the table.
+# Compares Culver with Debian's Postfix and chasquid on this machine and prints
+# the table.
 #
 #   test/bench/run.sh [bench.py's options, such as --scenarios inbound]
 #
@@ -51,4 +52,10 @@ mkdir -p "$build"
 cd "$build"
 [ -f Makefile ] || "$top/configure" -q
 make -s -j"$(nproc)" bench-programs
+# chasquid is run from its package, which is not installed.
+if [ ! -x chasquid/usr/bin/chasquid ]; then
+	mkdir -p chasquid
+	(cd chasquid && apt-get -q -o APT::Sandbox::User=root \
+		download chasquid && dpkg -x chasquid_*.deb .)
+fi
 exec /usr/bin/python3 "$top/test/bench/bench.py" run --build "$build" "$@"

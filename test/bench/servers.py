@@ -1,6 +1,6 @@
-"""The servers that bench.py compares, set up alike: the same domain, users,
-ports, certificate, Dovecot sockets; logging to syslog; no DNS; no filter, or
-the same one."""
+"""The servers that bench.py compares, set up alike: the same domains, users,
+ports, certificate, Dovecot sockets and resolver; logging to syslog; no filter,
+or the same one."""
 
 import os
 import shutil
@@ -12,6 +12,23 @@ import measure
 
 DOMAIN, HOSTNAME, USERS = "bench.test", "mx.bench.test", 100
 PORT, SUBMISSION = 2525, 2587
+# Every user of FORWARDED is an alias for the same one of REMOTE, whose only
+# server is at SINK, port 25.
+FORWARDED, REMOTE, SINK = "forwarded.example", "remote.example", "127.0.0.2"
+RESOLVER = "127.0.0.1"
+ZONE = {f"{REMOTE} MX": [f"10 mx.{REMOTE}"], f"mx.{REMOTE} A": [SINK]}
+
+
+def aliases(line):
+    return "".join(line.format(user=f"u{i}", alias=f"u{i}@{FORWARDED}",
+                               target=f"u{i}@{REMOTE}") + "\n"
+                   for i in range(USERS))
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
 
 
 class Server:
@@ -21,9 +38,19 @@ class Server:
         self.place = f"{place}/{self.name}"
         self.certificate, self.dovecot = certificate, dovecot
         self.build = build
+        self.process = None
         os.makedirs(self.place)
         os.chmod(self.place, 0o755)
         self.group = measure.Group(self.name)
+
+    def path(self, name):
+        return f"{self.place}/{name}"
+
+    def copy_certificate(self):
+        to = self.path(f"conf/certs/{HOSTNAME}")
+        os.makedirs(to, exist_ok=True)
+        for name in ("fullchain.pem", "privkey.pem"):
+            shutil.copy(f"{self.certificate}/{name}", to)
 
     def run(self, *command, **how):
         return subprocess.run(command, check=True, stdin=subprocess.DEVNULL,
@@ -44,24 +71,20 @@ class Server:
 class Culver(Server):
     name = "culver"
     in_session_delivery = "yes"
+    trust_anchor = ""
 
     def __init__(self, place, certificate, dovecot, build):
         super().__init__(place, certificate, dovecot, build)
         self.programs = {name: shutil.copy(f"{build}/src/{name}", self.place)
                          for name in ("culverd", "culver")}
-        self.process = None
-
-    def path(self, name):
-        return f"{self.place}/{name}"
 
     def configure(self, lmtp, connections=100, milter=None):
         del connections # one process takes as many as there are
         shutil.rmtree(self.path("state"), ignore_errors=True)
-        certs = self.path(f"conf/certs/{HOSTNAME}")
+        self.copy_certificate()
         os.makedirs(self.path(f"conf/domains/{DOMAIN}"), exist_ok=True)
-        os.makedirs(certs, exist_ok=True)
-        for name in ("fullchain.pem", "privkey.pem"):
-            shutil.copy(f"{self.certificate}/{name}", certs)
+        write(self.path(f"conf/domains/{FORWARDED}/aliases"),
+              aliases("{user}: {target}"))
         with open(self.path("conf/culver.conf"), "w", encoding="ascii") as f:
             f.write(f"""\
 hostname = "{HOSTNAME}"
@@ -77,6 +100,9 @@ message_size_limit = "60M"
 connection_limit = 100000
 connection_limit_per_address = 100000
 in_session_delivery = {self.in_session_delivery}
+resolver = "{RESOLVER}"
+trust_anchor = "{self.trust_anchor}"
+outbound_loopback = yes
 log = "syslog"
 """)
             if milter is not None:
@@ -136,6 +162,8 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 biff = no
 virtual_mailbox_domains = {domain}
+virtual_alias_domains = {forwarded}
+virtual_alias_maps = hash:{place}/etc/virtual
 virtual_mailbox_maps = hash:{place}/etc/vmailbox
 virtual_transport = lmtp:unix:{lmtp}
 smtpd_peername_lookup = no
@@ -172,6 +200,7 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 lmtp unix - - n - - lmtp
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 """
@@ -181,8 +210,7 @@ class Postfix(Server):
     name = "postfix"
 
     def _write(self, name, text):
-        with open(f"{self.place}/etc/{name}", "w", encoding="ascii") as f:
-            f.write(text)
+        write(f"{self.place}/etc/{name}", text)
 
     def _postfix(self, *words, **how):
         self.run("postfix", "-c", f"{self.place}/etc", *words,
@@ -195,15 +223,18 @@ class Postfix(Server):
             os.makedirs(f"{self.place}/{name}", exist_ok=True)
         shutil.chown(f"{self.place}/data", "postfix", "postfix")
         self._write("main.cf", MAIN_CF.format(
-            place=self.place, hostname=HOSTNAME, domain=DOMAIN, lmtp=lmtp,
+            place=self.place, hostname=HOSTNAME, domain=DOMAIN,
+            forwarded=FORWARDED, lmtp=lmtp,
             certificate=self.certificate, auth=self.dovecot.auth_client) +
             (f"smtpd_milters = unix:{milter}\n" if milter else ""))
         self._write("master.cf", MASTER_CF.format(
             port=PORT, submission=SUBMISSION, processes=connections))
         self._write("vmailbox", "".join(f"u{i}@{DOMAIN} x\n"
                                         for i in range(USERS)))
-        self.run("postmap", "-c", f"{self.place}/etc",
-                 f"hash:{self.place}/etc/vmailbox")
+        self._write("virtual", aliases("{alias} {target}"))
+        for name in ("vmailbox", "virtual"):
+            self.run("postmap", "-c", f"{self.place}/etc",
+                     f"hash:{self.place}/etc/{name}")
         self._postfix("check") # makes the queue's directories
 
     def launch(self):
@@ -227,4 +258,63 @@ class Postfix(Server):
             capture_output=True, text=True).stdout.strip()
 
 
-SERVERS = {server.name: server for server in (Culver, CulverQueue, Postfix)}
+CHASQUID_CONF = """\
+hostname: "{hostname}"
+max_data_size_mb: 60
+smtp_address: "127.0.0.1:{port}"
+submission_address: "127.0.0.1:{submission}"
+data_dir: "{data}"
+mail_delivery_agent_bin: "{root}/usr/bin/mda-lmtp"
+mail_delivery_agent_args: "--addr={lmtp}"
+mail_delivery_agent_args: "--addr_network=unix"
+mail_delivery_agent_args: "-f"
+mail_delivery_agent_args: "%from%"
+mail_delivery_agent_args: "-d"
+mail_delivery_agent_args: "%to%"
+dovecot_auth: true
+dovecot_userdb_path: "{userdb}"
+dovecot_client_path: "{auth}"
+"""
+
+
+class Chasquid(Server):
+    """From Debian's package, unpacked by run.sh; it syncs nothing. Its queue
+    ends at 200 messages, so it has no backlog."""
+
+    name = "chasquid"
+
+    def configure(self, lmtp, connections=100, milter=None):
+        del connections, milter # none of them
+        shutil.rmtree(self.path("data"), ignore_errors=True)
+        os.makedirs(self.path("data"))
+        self.copy_certificate()
+        os.makedirs(self.path(f"conf/domains/{DOMAIN}"), exist_ok=True)
+        write(self.path(f"conf/domains/{FORWARDED}/aliases"),
+              aliases("{user}: {target}"))
+        write(self.path("conf/chasquid.conf"), CHASQUID_CONF.format(
+            hostname=HOSTNAME, port=PORT, submission=SUBMISSION, lmtp=lmtp,
+            data=self.path("data"), root=f"{self.build}/chasquid",
+            userdb=self.dovecot.auth_userdb,
+            auth=self.dovecot.auth_client))
+
+    def launch(self):
+        self.process = subprocess.Popen(
+            [f"{self.build}/chasquid/usr/bin/chasquid", "-config_dir",
+             self.path("conf")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=self.group.enter, cwd="/")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.group.end()
+
+    def version(self):
+        said = subprocess.run(
+            [f"{self.build}/chasquid/usr/bin/chasquid", "-version"],
+            check=True, capture_output=True, text=True)
+        return said.stdout.strip().splitlines()[0]
+
+
+SERVERS = {server.name: server
+           for server in (Culver, CulverQueue, Postfix, Chasquid)}

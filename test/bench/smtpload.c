@@ -6,11 +6,12 @@
  *
  *   smtpload [-p PORT] [-n MESSAGES] [-c CONNECTIONS] [-m MESSAGES_EACH]
  *            [-s OCTETS] [-u USERS] [-r RUN] [-T] [-a USER:PASSWORD]
- *            [-D SECONDS] [-I] [-B ADDRESSES]
+ *            [-D SECONDS] [-I] [-B ADDRESSES] [-t DOMAIN]
  *     -m  messages of one connection; 0, the default: it is kept
  *     -T  STARTTLS    -a  AUTH PLAIN    -D  gives up after that time
  *     -I  idle: after EHLO every connection is held until stdin ends; a line
  *         is printed when all are there and another at the end
+ *     -t  of the recipients: u0, u1 and so on, as many as there are users
  *     -B  client addresses, 127.1.0.1 and following
  */
 #include <arpa/inet.h>
@@ -73,7 +74,7 @@ static struct {
 	size_t octets;
 	unsigned long long run;
 	bool tls, idle;
-	const char *login;
+	const char *login, *domain;
 	double limit_s;
 	char auth[256];
 	char *body;
@@ -81,6 +82,7 @@ static struct {
 	      .connections = 1,
 	      .users = 1,
 	      .octets = 4096,
+	      .domain = "bench.test",
 	      .limit_s = 60 };
 
 static int epoll_fd;
@@ -175,21 +177,21 @@ static bool begin_message(struct connection *c)
 	c->begun_ns = clock_ns();
 	snprintf(c->text, COMMAND,
 		 "MAIL FROM:<u0@bench.test>\r\n"
-		 "RCPT TO:<u%ld@bench.test>\r\nDATA\r\n",
-		 c->id % options.users);
+		 "RCPT TO:<u%ld@%s>\r\nDATA\r\n",
+		 c->id % options.users, options.domain);
 	return say(c, ST_ENVELOPE, c->text);
 }
 
 static bool send_message(struct connection *c)
 {
 	snprintf(c->text, COMMAND,
-		 "From: <u0@bench.test>\r\nTo: <u%ld@bench.test>\r\n"
+		 "From: <u0@bench.test>\r\nTo: <u%ld@%s>\r\n"
 		 "Subject: message %ld\r\n"
 		 "Date: Sat, 1 Aug 2026 12:00:00 +0000\r\n"
 		 "Message-ID: <%llu.%ld@load.test>\r\n"
 		 "X-Bench: %llu %ld %llu\r\n\r\n",
-		 c->id % options.users, c->id, options.run, c->id, options.run,
-		 c->id, (unsigned long long)c->begun_ns);
+		 c->id % options.users, options.domain, c->id, options.run,
+		 c->id, options.run, c->id, (unsigned long long)c->begun_ns);
 	c->out[1].p = options.body;
 	c->out[1].n = options.octets;
 	c->out[2].p = ".\r\n";
@@ -615,6 +617,9 @@ static void take_option(int option, const char *value)
 	case 'B':
 		options.addresses = atol(value);
 		break;
+	case 't':
+		options.domain = value;
+		break;
 	case 'T':
 		options.tls = true;
 		break;
@@ -634,7 +639,7 @@ int main(int argc, char **argv)
 
 	options.server.sin_family = AF_INET;
 	options.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	while ((option = getopt(argc, argv, "p:n:c:m:s:u:r:a:D:B:TI")) != -1)
+	while ((option = getopt(argc, argv, "p:n:c:m:s:u:r:a:t:D:B:TI")) != -1)
 		take_option(option, optarg);
 	make_body();
 	signal(SIGPIPE, SIG_IGN);

@@ -343,7 +343,8 @@ class Culver:
         def complete():
             roles = self.roles()
             return roles if {"receive", "queue", "deliver", "control",
-                             "hook", "lookup", "verify"} <= set(roles) and \
+                             "hook", "lookup", "verify",
+                             "keyring"} <= set(roles) and \
                 len(roles["receive"]) == int(self.settings["workers"]) \
                 else None
         return wait_for(complete, timeout, "that every role runs")

@@ -58,10 +58,10 @@ def question_of(packet):
 class Dns:
     """failures: {"name TYPE" or "name": "silence" or "servfail"}; may be
     changed while it runs. passes_signatures: as some home routers do not.
-    ttl: seconds. asked: every question that came."""
+    ttl: seconds. server_port: where NSD itself is to be asked. asked: every question that came."""
 
     def __init__(self, records, *, bogus=(), failures=None,
-                 passes_signatures=True, ttl=1):
+                 passes_signatures=True, ttl=1, server_port=None):
         self.records, self.bogus = dict(records), set(bogus)
         self.failures = dict(failures or {})
         self.passes_signatures = passes_signatures
@@ -69,7 +69,8 @@ class Dns:
         self.serial, self.ttl = 0, ttl
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="dn", dir="/tmp"))
         os.chmod(self.directory, 0o755)
-        self.port, self.server_port = free_port(), free_port()
+        self.port = free_port()
+        self.server_port = server_port or free_port()
         self.process = None
         self._make_key()
         self._write_zones()

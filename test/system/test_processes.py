@@ -15,7 +15,7 @@ from lmtp import HANG, FakeLmtp
 from smtp import Closed, Smtp, message, stuff
 
 ROLES = ("receive", "queue", "deliver", "control", "hook", "lookup",
-         "verify")
+         "verify", "keyring")
 
 
 @pytest.fixture(params=ROLES)
@@ -315,7 +315,7 @@ def test_as_root_it_changes_users(dovecot, tag):
         wait_for(lambda: ": ready " in culver.log(), 10, "all roles ready")
         roles = culver.wait_roles()
         for name, pids in roles.items():
-            user = {"queue": vault, "hook": hook}.get(name, street)
+            user = {"queue": vault, "keyring": vault, "hook": hook}.get(name, street)
             for pid in pids:
                 status = status_of(pid)
                 assert status["Uid"].split() == [str(user.pw_uid)] * 4, name

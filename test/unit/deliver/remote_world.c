@@ -60,6 +60,7 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 	c->name_count = config->who.other_count;
 	c->has_tls = the_world->has_tls;
 	c->peer = the_world->peer;
+	c->features.has_requiretls = the_world->has_requiretls;
 	c->calls = calls;
 	c->arg = arg;
 	assert_true(the_world->conn_count < WORLD_MANY);
@@ -109,6 +110,11 @@ struct slice smtp_conn_tls_version(const struct smtp_conn *conn)
 {
 	(void)conn;
 	return S("TLSv1.3");
+}
+
+const struct smtp_features *smtp_conn_features(const struct smtp_conn *conn)
+{
+	return &conn->features;
 }
 
 const struct outcome *smtp_conn_failure(const struct smtp_conn *conn)
@@ -267,7 +273,7 @@ void world_route(struct world *w, const char *hosts)
 	m.route.id = w->asked_id;
 	m.route.result = ROUTE_HOSTS;
 	m.route.hosts.items = items;
-	m.route.is_secure = true;
+	m.route.is_secure = !w->is_insecure;
 	while (rest.n > 0) {
 		(void)slice_cut(rest, ' ', &text, &rest);
 		parse_host(text, arena, &items[m.route.hosts.count++]);
@@ -312,11 +318,12 @@ struct sent *world_send(struct world *w, uint64_t queue_id, const char *address,
 	struct remote_request request = {
 		.queue_id = queue_id,
 		.trace = S("t"),
-		.reverse_path = S("a@here.example"),
+		.reverse_path = w->is_report ? S("") : S("a@here.example"),
 		.content_fd = -1,
 		.content_octets = 10,
 		.via = slice_of(via),
 		.tls_floor = w->tls_floor,
+		.tls_demand = w->tls_demand,
 	};
 
 	assert_true(w->sent_count <= WORLD_MANY);

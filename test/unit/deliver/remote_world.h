@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { WORLD_MANY = 400, WORLD_TEXT = 100 };
+enum { WORLD_MANY = 400, WORLD_TEXT = 200 };
 
 /* A delivery, and what became of it. */
 struct sent {
@@ -43,6 +43,7 @@ struct smtp_conn {
 	bool is_free;
 	struct smtp_result results[REMOTE_GROUP_MAX];
 	struct outcome failure;
+	struct smtp_features features;
 };
 
 struct world {
@@ -63,6 +64,10 @@ struct world {
 	bool has_tls;
 	struct stream_tls_peer peer;
 	enum tls_level tls_floor;
+	enum tls_demand tls_demand;
+	bool is_report; /* without a sender */
+	bool has_requiretls;
+	bool is_insecure;      /* the route */
 	const char *undialled; /* this address cannot be connected to */
 };
 

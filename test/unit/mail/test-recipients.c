@@ -119,6 +119,8 @@ static void test_bounds(void **state)
 				 &items, &count),
 		0);
 	assert_int_equal(count, RECIPIENTS_MAX);
+	assert_int_equal(recipients_parse(S("a@b\0,c@d"), a, &items, &count),
+			 RECIPIENTS_SYNTAX);
 	memset(text, '(', sizeof(text));
 	assert_int_equal(recipients_parse((struct slice){ text, sizeof(text) },
 					  a, &items, &count),

@@ -71,6 +71,9 @@ void fixture_empty_database(void)
 				      "DELETE FROM culver.message;"
 				      "DELETE FROM culver.secret;"
 				      "DELETE FROM culver.domain_tls;"
+				      "DELETE FROM culver.sts_policy;"
+				      "DELETE FROM culver.tls_count;"
+				      "DELETE FROM culver.tls_report;"
 				      "DELETE FROM culver.login_usage;"
 				      "DELETE FROM culver.correspondent;"
 				      "DELETE FROM culver.node");

@@ -130,6 +130,7 @@ static void test_the_same_in_the_end(void **state)
 		.queue_id = 7,
 		.place = 2,
 		.target = { .kind = TARGET_COMMAND, .address = S("c@d") },
+		.tls_demand = TLS_DEMAND_REQUIRED,
 		.last.text = S("text"),
 	};
 	struct store_message m = { .queue_id = 8,
@@ -153,6 +154,7 @@ static void test_the_same_in_the_end(void **state)
 	assert_int_equal(store_load_place(o->store, 7, 2, o->arena, &e), 0);
 	assert_int_equal(e.recipient.target.kind, TARGET_COMMAND);
 	assert_true(slice_equal(e.recipient.last.text, S("text")));
+	assert_int_equal(e.recipient.tls_demand, TLS_DEMAND_REQUIRED);
 	assert_int_equal(store_load_place(o->store, 8, 2, o->arena, &e), 0);
 	assert_true(slice_equal(e.message.hold, S("why")));
 	assert_int_equal(store_drop(o->store, 8, &count), 0);
@@ -166,8 +168,11 @@ static void test_the_same_in_the_end(void **state)
 static void test_a_later_version(void **state)
 {
 	struct opened *o = *state;
+	char later[64];
 
-	run_sql(o, "PRAGMA user_version = 4;");
+	(void)snprintf(later, sizeof(later), "PRAGMA user_version = %d;",
+		       SCHEMA_VERSION + 1);
+	run_sql(o, later);
 	assert_int_equal(
 		store_open(&(struct store_place){ .dir = o->dir }, &o->store),
 		-EPROTONOSUPPORT);

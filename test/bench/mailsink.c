@@ -1,14 +1,18 @@
 /*
- * lmtpsink: an LMTP server (RFC 2033) that keeps nothing and counts what came.
- * One thread, epoll. A message carries "X-Bench: RUN ID START_NS" in its first
- * 16 KiB; see counts.h for what is noted.
+ * mailsink: a server of LMTP (RFC 2033), and of SMTP without TLS, that keeps
+ * nothing and counts what came. One thread, epoll. A message carries
+ * "X-Bench: RUN ID START_NS" in its first 16 KiB; see counts.h for what is
+ * noted.
  *
- *   lmtpsink [-d] [-r] COUNTS PATH
+ *   mailsink [-d] [-r] [-s ADDRESS] COUNTS PATH
  *     -d  offers DATA only, as if CHUNKING (RFC 3030) did not exist
  *     -r  refuses every recipient with 450 until the harness says otherwise
+ *     -s  SMTP at port 25 of that address, as LMTP at PATH
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,12 +28,13 @@
 
 #include "counts.h"
 
-enum { INPUT = 65536, HEAD = 16384, OUTPUT = 8192 };
+enum { INPUT = 65536, HEAD = 16384, OUTPUT = 8192, SMTP_PORT = 25 };
 
 enum phase { PHASE_COMMAND, PHASE_DATA, PHASE_CHUNK };
 
 struct session {
 	int fd;
+	bool is_smtp;
 	enum phase phase;
 	unsigned int recipients;
 	size_t chunk_left;
@@ -40,7 +45,7 @@ struct session {
 };
 
 static struct counts *counts;
-static int epoll_fd;
+static int epoll_fd, lmtp_fd, smtp_fd = -1;
 static uint64_t now_open;
 static bool offers_chunking = true;
 
@@ -104,6 +109,8 @@ static void end_message(struct session *s)
 {
 	if (s->recipients > 0)
 		note(s);
+	if (s->is_smtp)
+		s->recipients = 1; /* one reply for all */
 	for (unsigned int i = 0; i < s->recipients; i++)
 		reply(s, "250 2.0.0 Delivered\r\n");
 	s->recipients = 0;
@@ -204,7 +211,7 @@ static void take_recipient(struct session *s)
 /* False: the session is over. */
 static bool command(struct session *s, const char *line)
 {
-	if (strncasecmp(line, "LHLO", 4) == 0) {
+	if (strncasecmp(line, s->is_smtp ? "EHLO" : "LHLO", 4) == 0) {
 		reply(s, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
 			 "250-ENHANCEDSTATUSCODES\r\n");
 		reply(s, offers_chunking ? "250 CHUNKING\r\n" : "250 SIZE\r\n");
@@ -271,6 +278,8 @@ static bool session_read(struct session *s)
 
 static void accept_all(int listener)
 {
+	const int one = 1;
+
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -283,18 +292,22 @@ static void accept_all(int listener)
 		if (s == NULL)
 			abort();
 		s->fd = fd;
+		s->is_smtp = listener == smtp_fd;
+		if (s->is_smtp)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+				   sizeof(one));
 		event.data.ptr = s;
 		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
 		counts->sessions++;
 		if (++now_open > counts->most_open)
 			counts->most_open = now_open;
-		reply(s, "220 sink LMTP\r\n");
+		reply(s, "220 sink ESMTP\r\n");
 		if (!flush(s))
 			session_free(s);
 	}
 }
 
-static int listen_at(const char *path)
+static int listen_lmtp(const char *path)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -305,6 +318,19 @@ static int listen_at(const char *path)
 	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 	    chmod(path, 0666) != 0 || listen(fd, 4096) != 0)
+		return -1;
+	return fd;
+}
+
+static int listen_smtp(const char *address)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(SMTP_PORT) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || inet_pton(AF_INET, address, &at.sin_addr) != 1 ||
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+	    listen(fd, 4096) != 0)
 		return -1;
 	return fd;
 }
@@ -321,45 +347,61 @@ static bool map_counts(const char *path)
 	return counts != MAP_FAILED;
 }
 
-static void serve(int listener)
+/* An event carries its session, or where the descriptor of a listener is. */
+static void watch_listener(int *listener)
 {
-	struct epoll_event events[256] = { { .events = EPOLLIN } };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = listener };
 
-	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &events[0]);
+	if (*listener >= 0)
+		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *listener, &event);
+}
+
+static void serve(void)
+{
+	struct epoll_event events[256];
+
+	watch_listener(&lmtp_fd);
+	watch_listener(&smtp_fd);
 	for (;;) {
 		int n = epoll_wait(epoll_fd, events, 256, -1);
 
 		for (int i = 0; i < n; i++) {
-			struct session *s = events[i].data.ptr;
+			void *at = events[i].data.ptr;
 
-			if (s == NULL)
-				accept_all(listener);
-			else if (!session_read(s))
-				session_free(s);
+			if (at == &lmtp_fd || at == &smtp_fd)
+				accept_all(*(int *)at);
+			else if (!session_read(at))
+				session_free(at);
 		}
 	}
 }
 
 int main(int argc, char **argv)
 {
+	const char *address = NULL;
 	bool refuses = false;
-	int option, listener;
+	int option;
 
-	while ((option = getopt(argc, argv, "dr")) != -1) {
+	while ((option = getopt(argc, argv, "drs:")) != -1) {
 		offers_chunking = offers_chunking && option != 'd';
 		refuses = refuses || option == 'r';
+		address = option == 's' ? optarg : address;
 	}
 	if (argc != optind + 2) {
-		fprintf(stderr, "usage: lmtpsink [-d] [-r] COUNTS PATH\n");
+		fprintf(stderr,
+			"usage: mailsink [-d] [-r] [-s ADDRESS] COUNTS PATH\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	listener = listen_at(argv[optind + 1]);
+	lmtp_fd = listen_lmtp(argv[optind + 1]);
+	if (address != NULL)
+		smtp_fd = listen_smtp(address);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (listener < 0 || epoll_fd < 0 || !map_counts(argv[optind])) {
-		perror("lmtpsink");
+	if (lmtp_fd < 0 || (address != NULL && smtp_fd < 0) || epoll_fd < 0 ||
+	    !map_counts(argv[optind])) {
+		perror("mailsink");
 		return 1;
 	}
 	counts->refuse = refuses;
-	serve(listener);
+	serve();
 }

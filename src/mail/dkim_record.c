@@ -1,4 +1,4 @@
-#include "mail/dkim_key.h"
+#include "mail/dkim_record.h"
 
 #include "mail/dkim_tags.h"
 
@@ -41,28 +41,29 @@ static EVP_PKEY *read_ed25519(struct slice octets)
 	return key;
 }
 
-static enum dkim_key_fault check_size(const EVP_PKEY *key)
+static enum dkim_record_fault check_size(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
 
 	if (!EVP_PKEY_is_a(key, "RSA"))
-		return DKIM_KEY_OK;
+		return DKIM_RECORD_OK;
 	if (bits < DKIM_RSA_BITS)
-		return DKIM_KEY_TOO_SHORT;
-	return bits > DKIM_RSA_BITS_MAX ? DKIM_KEY_TOO_LONG : DKIM_KEY_OK;
+		return DKIM_RECORD_TOO_SHORT;
+	return bits > DKIM_RSA_BITS_MAX ? DKIM_RECORD_TOO_LONG : DKIM_RECORD_OK;
 }
 
-static enum dkim_key_fault read_key(struct slice octets, struct dkim_key *key)
+static enum dkim_record_fault read_key(struct slice octets,
+				       struct dkim_record *key)
 {
-	enum dkim_key_fault fault;
+	enum dkim_record_fault fault;
 
 	key->key = key->algorithm == DKIM_RSA_SHA256 ? read_rsa(octets)
 						     : read_ed25519(octets);
 	if (key->key == NULL)
-		return DKIM_KEY_BROKEN;
+		return DKIM_RECORD_BROKEN;
 	fault = check_size(key->key);
-	if (fault != DKIM_KEY_OK)
-		dkim_key_done(key);
+	if (fault != DKIM_RECORD_OK)
+		dkim_record_done(key);
 	return fault;
 }
 
@@ -77,7 +78,7 @@ static bool is_key_record(const struct dkim_tags *tags)
 				   slice_equal(version->value, S("DKIM1")));
 }
 
-static bool read_type(const struct dkim_tags *tags, struct dkim_key *key)
+static bool read_type(const struct dkim_tags *tags, struct dkim_record *key)
 {
 	const struct dkim_tag *type = dkim_tags_find(tags, S("k"));
 
@@ -104,36 +105,36 @@ static bool permits_sha256(const struct dkim_tags *tags)
 	return hashes == NULL || dkim_tags_lists(hashes->value, S("sha256"));
 }
 
-enum dkim_key_fault dkim_key_parse(struct slice text, struct arena *arena,
-				   struct dkim_key *ret_key)
+enum dkim_record_fault dkim_record_parse(struct slice text, struct arena *arena,
+					 struct dkim_record *ret_key)
 {
 	struct dkim_tags tags;
 	const struct dkim_tag *public_key;
 	struct slice flags, octets;
 
-	*ret_key = (struct dkim_key){ .key = NULL };
+	*ret_key = (struct dkim_record){ .key = NULL };
 	if (!dkim_tags_parse(text, &tags) || !is_key_record(&tags))
-		return DKIM_KEY_SYNTAX;
+		return DKIM_RECORD_SYNTAX;
 	flags = dkim_tags_value(&tags, S("t"));
 	ret_key->is_testing = dkim_tags_lists(flags, S("y"));
 	ret_key->is_strict = dkim_tags_lists(flags, S("s"));
 	public_key = dkim_tags_find(&tags, S("p"));
 	if (public_key == NULL)
-		return DKIM_KEY_SYNTAX;
+		return DKIM_RECORD_SYNTAX;
 	if (public_key->value.n == 0)
-		return DKIM_KEY_REVOKED;
+		return DKIM_RECORD_REVOKED;
 	if (!read_type(&tags, ret_key))
-		return DKIM_KEY_UNKNOWN;
+		return DKIM_RECORD_UNKNOWN;
 	if (!is_for_mail(&tags))
-		return DKIM_KEY_SERVICE;
+		return DKIM_RECORD_SERVICE;
 	if (!permits_sha256(&tags))
-		return DKIM_KEY_HASH;
+		return DKIM_RECORD_HASH;
 	if (!dkim_tags_base64(public_key->value, arena, &octets))
-		return DKIM_KEY_BROKEN;
+		return DKIM_RECORD_BROKEN;
 	return read_key(octets, ret_key);
 }
 
-void dkim_key_done(struct dkim_key *key)
+void dkim_record_done(struct dkim_record *key)
 {
 	EVP_PKEY_free(key->key);
 	key->key = NULL;
@@ -141,7 +142,7 @@ void dkim_key_done(struct dkim_key *key)
 
 /* --- its use ---------------------------------------------------------------------- */
 
-static bool verify(const struct dkim_key *key, const EVP_MD *md,
+static bool verify(const struct dkim_record *key, const EVP_MD *md,
 		   struct slice text, struct slice signature)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -158,7 +159,7 @@ static bool verify(const struct dkim_key *key, const EVP_MD *md,
 }
 
 /* Ed25519 signs the text's SHA-256: RFC 8463 3. */
-static bool verify_ed25519(const struct dkim_key *key, struct slice text,
+static bool verify_ed25519(const struct dkim_record *key, struct slice text,
 			   struct slice signature)
 {
 	unsigned char digest[DKIM_HASH_OCTETS];
@@ -171,8 +172,8 @@ static bool verify_ed25519(const struct dkim_key *key, struct slice text,
 		      signature);
 }
 
-bool dkim_key_verify(const struct dkim_key *key, struct slice text,
-		     struct slice signature)
+bool dkim_record_verify(const struct dkim_record *key, struct slice text,
+			struct slice signature)
 {
 	if (key->algorithm == DKIM_ED25519_SHA256)
 		return verify_ed25519(key, text, signature);
