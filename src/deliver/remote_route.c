@@ -253,7 +253,9 @@ const struct remote_hop *remote_route_hop(const struct remote_route *route,
 
 struct slices remote_route_names(const struct remote_route *route)
 {
-	return (struct slices){ &route->domain, route->is_secure ? 1 : 0 };
+	bool is_named = route->is_secure && route->domain.n > 0;
+
+	return (struct slices){ &route->domain, is_named ? 1 : 0 };
 }
 
 const struct outcome *remote_route_refusal(const struct remote_route *route)

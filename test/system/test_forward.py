@@ -178,7 +178,8 @@ def test_any_user(culver, far, tag):
 def test_via(culver, tag):
     with Server("127.0.0.24", PORT) as second:
         assert send(culver, "hosts@example.com", message(tag)).code == 250
-        assert arrived(second, tag)[0].recipients == ["bob@far.example"]
+        envelope = arrived(second, tag)[0]
+        assert envelope.recipients == ["bob@far.example"] and envelope.tls
         words = culver.ctl("resolve", "hosts@example.com").stdout
         assert "via h1.example/h2.example" in words
 
