@@ -250,6 +250,49 @@ static bool check_macro(const struct check_place *at, const char *value)
 	return true;
 }
 
+/* --- of a block smarthost ------------------------------------------------------- */
+
+static bool is_address(struct slice text)
+{
+	if (slice_starts(text, S("[")) && text.p[text.n - 1] == ']')
+		return value_is_address(
+			AF_INET6, slice_tail(slice_head(text, text.n - 1), 1));
+	return value_is_address(AF_INET, text);
+}
+
+/* "mail.example.com:587" and "mx/mx" are no names. */
+static bool check_smarthost(const struct check_place *at, const char *value)
+{
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+	struct slice text = slice_of(value), name;
+
+	if (is_address(text) ||
+	    (!name_is_literal(text) && name_domain(text, a, &name) == 0))
+		return true;
+	return CHECK_NO(at,
+			"\"%s\" is no host; write a name like "
+			"mail.example.net or an address, IPv6 in brackets; "
+			"its port stands in port",
+			value);
+}
+
+static bool check_tls(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "auto", "starttls", "immediate",
+					     NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at, "\"%s\" is not known; auto, starttls or immediate",
+			value);
+}
+
+static bool check_user(const struct check_place *at, const char *value)
+{
+	return value[0] != '\0' ||
+	       CHECK_NO(at,
+			"it is empty; leave it out where there is no login");
+}
+
 /* --- all of them ---------------------------------------------------------------- */
 
 static const struct {
@@ -285,6 +328,10 @@ static const struct {
 	{ "macros", check_macro },
 	{ "protocol", check_protocol },
 	{ "header_index", check_header_index },
+	{ "host", check_smarthost },
+	{ "tls", check_tls },
+	{ "user", check_user },
+	{ "password_file", check_path },
 };
 
 bool check_value(const struct check_place *at, const char *value)

@@ -1,14 +1,16 @@
 #include "conf/conf.h"
 
 #include "base/mem.h"
+#include "conf/value.h"
 #include "smtp/name.h"
 
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Values are bounded by the .def files; this is for a setting given again and
  * again (on a command line). */
-enum { CONF_OCTETS = 4 << 20 };
+enum { CONF_OCTETS = 4 << 20, SUBMISSIONS_PORT = 465 };
 
 /* What goes onto the wire is the canonical form. */
 static void canonicalise(struct conf *conf, const char **host)
@@ -88,25 +90,86 @@ struct conf_milter *conf_add_milter(struct conf *conf, struct slice name)
 	return m;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a value and where it stands */
-bool conf_set_milter(struct conf *conf, struct conf_milter *m, size_t i,
-		     const char *const *values, size_t count,
-		     const struct check_place *place)
+/* The canonical form of a domain; false if it is none. Empty stays empty. */
+static bool canonical(struct slice name, struct arena *arena,
+		      struct slice *ret_name)
 {
-	struct check_place at = *place;
-
-	if (i >= conf_milter_settings.count)
-		return CHECK_NO(&at, "there is no such setting");
-	at.setting = conf_milter_settings.rows[i].name;
-	return setting_set(&conf_milter_settings.rows[i], m, conf->arena,
-			   values, count, &at);
+	*ret_name = name;
+	return name.n == 0 || (!name_is_literal(name) &&
+			       name_domain(name, arena, ret_name) == 0);
 }
 
-const char **conf_get_milter(const struct conf_milter *m, size_t i,
-			     struct arena *arena, size_t *ret_count)
+static struct conf_smarthost *find_smarthost(const struct conf *conf,
+					     struct slice name)
 {
-	assert(i < conf_milter_settings.count);
-	return setting_get(&conf_milter_settings.rows[i], m, arena, ret_count);
+	for (size_t i = 0; i < conf->smarthost_count; i++)
+		if (slice_equal(slice_of(conf->smarthosts[i].name), name))
+			return &conf->smarthosts[i];
+	return NULL;
+}
+
+struct conf_smarthost *conf_smarthost_named(const struct conf *conf,
+					    struct slice name)
+{
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+
+	return canonical(name, a, &name) ? find_smarthost(conf, name) : NULL;
+}
+
+struct conf_smarthost *conf_add_smarthost(struct conf *conf, struct slice name)
+{
+	struct conf_smarthost *s;
+
+	if (conf->smarthost_count == CONF_SMARTHOSTS_MAX ||
+	    !canonical(name, conf->arena, &name) ||
+	    find_smarthost(conf, name) != NULL)
+		return NULL;
+	if (conf->smarthosts == NULL)
+		conf->smarthosts = arena_array(conf->arena, CONF_SMARTHOSTS_MAX,
+					       sizeof(*conf->smarthosts));
+	s = &conf->smarthosts[conf->smarthost_count++];
+	s->name = arena_string(conf->arena, name);
+	settings_default(&conf_smarthost_settings, s, conf->arena);
+	return s;
+}
+
+const struct conf_smarthost *conf_smarthost_for(const struct conf *conf,
+						struct slice reverse_path)
+{
+	size_t at = slice_find_last(reverse_path, '@');
+	const struct conf_smarthost *s = NULL;
+
+	if (conf->smarthost_count == 0)
+		return NULL;
+	if (at < reverse_path.n)
+		s = conf_smarthost_named(conf,
+					 slice_tail(reverse_path, at + 1));
+	if (s == NULL)
+		s = find_smarthost(conf, S(""));
+	return s != NULL && !s->direct ? s : NULL;
+}
+
+struct slice conf_smarthost_host(const struct conf_smarthost *s,
+				 struct arena *arena, bool *ret_is_address)
+{
+	struct slice host = slice_of(s->host), name;
+
+	*ret_is_address = true;
+	if (slice_starts(host, S("[")))
+		return arena_copy(arena,
+				  slice_tail(slice_head(host, host.n - 1), 1));
+	if (value_is_address(AF_INET, host))
+		return arena_copy(arena, host);
+	*ret_is_address = false;
+	return name_domain(host, arena, &name) == 0 ? name
+						    : arena_copy(arena, host);
+}
+
+bool conf_smarthost_is_tls_first(const struct conf_smarthost *s)
+{
+	if (strcmp(s->tls, "auto") == 0)
+		return s->port == SUBMISSIONS_PORT;
+	return strcmp(s->tls, "immediate") == 0;
 }
 
 /* --- life --------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * The settings as a struct, made from keys.def and milter.def. In the parent it comes from
+ * The settings as a struct, made from keys.def, milter.def and smarthost.def. In the parent it comes from
  * culver.conf (parse.h); in the other roles from the parent's CONF_SETTING
  * messages. Immutable once it is in use.
  */
@@ -26,7 +26,12 @@ typedef uint64_t conf_octets;
 typedef uint64_t conf_seconds;
 typedef bool conf_boolean;
 
-enum { CONF_MILTERS_MAX = 32, CONF_MILTER_NAME_OCTETS = 32 };
+enum {
+	CONF_MILTERS_MAX = 32,
+	CONF_MILTER_NAME_OCTETS = 32,
+	CONF_SMARTHOSTS_MAX = 500,
+	CONF_SMARTHOST_PORTS_MAX = 12, /* different ones */
+};
 
 /* A block `milter NAME { }`. */
 struct conf_milter {
@@ -36,10 +41,20 @@ struct conf_milter {
 #undef CONF
 };
 
+/* A block `smarthost { }` or `smarthost DOMAIN { }`. */
+struct conf_smarthost {
+	const char *name; /* of the senders' domain, canonical; or empty: all */
+#define CONF(type, name, value, min, max, doc) conf_##type name;
+#include "conf/smarthost.def"
+#undef CONF
+};
+
 struct conf {
 	struct arena *arena;
 	struct conf_milter *milters; /* in the file's order */
 	size_t milter_count;
+	struct conf_smarthost *smarthosts;
+	size_t smarthost_count;
 #define CONF(type, name, value, min, max, doc) conf_##type name;
 #include "conf/keys.def"
 #undef CONF
@@ -71,13 +86,20 @@ struct conf_milter *conf_milter_named(const struct conf *conf,
 /* A new block with all defaults, behind the others; conf owns it. NULL when
  * there are too many, the name is none or is taken. */
 struct conf_milter *conf_add_milter(struct conf *conf, struct slice name);
-/* As conf_set() and conf_get(), with i from conf_milter_settings; m is a block
- * of conf. What place says of the setting does not matter. */
-bool conf_set_milter(struct conf *conf, struct conf_milter *m, size_t i,
-		     const char *const *values, size_t count,
-		     const struct check_place *place);
-const char **conf_get_milter(const struct conf_milter *m, size_t i,
-			     struct arena *arena, size_t *ret_count);
+/* The same for smarthosts: name is a domain, or empty. */
+struct conf_smarthost *conf_smarthost_named(const struct conf *conf,
+					    struct slice name);
+struct conf_smarthost *conf_add_smarthost(struct conf *conf, struct slice name);
+/* Through which mail of that sender goes: that of its domain, else that of all
+ * others. NULL: by MX. reverse_path: without brackets, empty for the null
+ * sender. */
+const struct conf_smarthost *conf_smarthost_for(const struct conf *conf,
+						struct slice reverse_path);
+/* Its host: a canonical name or an address without brackets; in arena. */
+struct slice conf_smarthost_host(const struct conf_smarthost *s,
+				 struct arena *arena, bool *ret_is_address);
+/* Whether it has TLS from the start. */
+bool conf_smarthost_is_tls_first(const struct conf_smarthost *s);
 
 /* What the machine says of itself where the configuration is silent: a
  * hostname, resolvers, workers. For the parent, after parsing. */

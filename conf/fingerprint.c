@@ -132,7 +132,14 @@ uint64_t tree_system_fingerprint(const struct conf *conf)
 				   hash_file(AT_FDCWD, "/etc/resolv.conf"),
 				   hash_file(AT_FDCWD, trust_anchor_path(conf)),
 				   hash_file(AT_FDCWD, roots_path(conf)) };
+	uint64_t h = hash_numbers(0xcbf29ce484222325ULL, parts,
+				  sizeof(parts) / sizeof(parts[0]));
 
-	return hash_numbers(0xcbf29ce484222325ULL, parts,
-			    sizeof(parts) / sizeof(parts[0]));
+	for (size_t i = 0; i < conf->smarthost_count; i++) {
+		const uint64_t password =
+			hash_file(AT_FDCWD, conf->smarthosts[i].password_file);
+
+		h = hash_numbers(h, &password, 1);
+	}
+	return h;
 }

@@ -1,6 +1,7 @@
 #include "conf/parse.h"
 
 #include "base/mem.h"
+#include "conf/block.h"
 #include "conf/file.h"
 #include "conf/scan.h"
 
@@ -15,9 +16,9 @@ enum { FILE_OCTETS = 256 << 10, VALUES_MAX = 256, EXTRA_MAX = 500 };
 /* What is written in one place: outside of all blocks, or in one. */
 struct section {
 	const struct settings *table;
-	struct conf_milter *milter; /* NULL: outside */
-	unsigned line;              /* where it begins */
-	unsigned *lines;            /* of each setting; 0 = not there */
+	struct block block; /* without values: outside */
+	unsigned line;      /* where it begins */
+	unsigned *lines;    /* of each setting; 0 = not there */
 };
 
 struct parser {
@@ -60,8 +61,6 @@ static void unknown(const struct check_place *at, const struct settings *table)
 
 /* --- what stands where --------------------------------------------------------- */
 
-static const char block_name[] = "milter"; /* the one kind there is */
-
 static void open_section(struct parser *p, size_t i, unsigned line,
 			 const struct settings *table)
 {
@@ -73,41 +72,56 @@ static void open_section(struct parser *p, size_t i, unsigned line,
 		arena_array(p->arena, table->count, sizeof(*section->lines));
 }
 
+static bool is_outside(const struct section *section)
+{
+	return section->block.values == NULL;
+}
+
+static enum block_kind nearest_kind(const char *word)
+{
+	unsigned kind = 0;
+
+	while (kind < BLOCK_KINDS &&
+	       !settings_is_near(word, block_word((enum block_kind)kind)))
+		kind++;
+	return (enum block_kind)kind;
+}
+
 static bool check_block_kind(const struct check_place *at,
 			     const struct scan_statement *s)
 {
+	enum block_kind kind = nearest_kind(at->setting);
+
 	if (s->block != 0)
 		return CHECK_NO(at, "blocks do not stand in blocks");
-	if (strcmp(at->setting, block_name) == 0)
+	if (block_kind_named(at->setting) != BLOCK_KINDS)
 		return true;
-	if (settings_is_near(at->setting, block_name))
+	if (kind != BLOCK_KINDS)
 		return CHECK_NO(at, "there is no such block; did you mean %s?",
-				block_name);
+				block_word(kind));
 	return CHECK_NO(at, "there is no such block; settings are written NAME "
 			    "= VALUE");
 }
 
+/* Blocks of a kind are told apart by their names. */
 static bool check_block_name(struct parser *p, const struct check_place *at,
-			     struct slice name)
+			     enum block_kind kind, struct slice name)
 {
-	const struct conf_milter *other = conf_milter_named(p->conf, name);
+	struct block other;
 
-	if (name.n == 0)
-		return CHECK_NO(at, "the block has no name; write milter NAME "
-				    "{ ... }");
-	if (!conf_is_milter_name(name))
-		return CHECK_NO(at,
-				"\"%.80s\" is no name; letters, digits, _ and "
-				"-, at most %d of them",
-				arena_string(p->arena, name),
-				CONF_MILTER_NAME_OCTETS);
-	for (size_t i = 0; other != NULL && i < p->scan.count; i++)
-		if (p->sections[i + 1].milter == other)
+	if (!block_check_name(kind, name, at))
+		return false;
+	if (!block_find(p->conf, kind, name, &other))
+		return true;
+	for (size_t i = 1; i <= p->scan.count; i++)
+		if (p->sections[i].block.values == other.values)
 			return CHECK_NO(at,
 					"there is a second %s; line %u has one "
 					"already",
-					arena_string(p->arena, name),
-					p->sections[i + 1].line);
+					name.n > 0
+						? arena_string(p->arena, name)
+						: at->setting,
+					p->sections[i].line);
 	return true;
 }
 
@@ -115,14 +129,15 @@ static bool check_block_name(struct parser *p, const struct check_place *at,
 static bool add_block(struct parser *p, size_t i, const struct check_place *at)
 {
 	const struct scan_statement *s = &p->scan.statements[i];
+	enum block_kind kind = block_kind_named(at->setting);
 
-	if (!check_block_kind(at, s) || !check_block_name(p, at, s->title))
+	if (!check_block_kind(at, s) ||
+	    !check_block_name(p, at, kind, s->title))
 		return false;
-	open_section(p, i + 1, s->line, &conf_milter_settings);
-	p->sections[i + 1].milter = conf_add_milter(p->conf, s->title);
-	return p->sections[i + 1].milter != NULL ||
-	       CHECK_NO(at, "that is one too many; at most %d",
-			CONF_MILTERS_MAX);
+	open_section(p, i + 1, s->line, block_settings(kind));
+	return block_add(p->conf, kind, s->title, &p->sections[i + 1].block) ||
+	       CHECK_NO(at, "that is one too many; at most %zu",
+			block_max(kind));
 }
 
 static bool add_setting(const struct section *section,
@@ -134,10 +149,10 @@ static bool add_setting(const struct section *section,
 	if (section->table == NULL) /* of a block we do not know */
 		return false;
 	key = settings_find(section->table, at->setting);
-	if (key == section->table->count && section->milter == NULL &&
-	    strcmp(at->setting, block_name) == 0)
-		return CHECK_NO(at,
-				"this is a block; write milter NAME { ... }");
+	if (key == section->table->count && is_outside(section) &&
+	    block_kind_named(at->setting) != BLOCK_KINDS)
+		return CHECK_NO(at, "this is a block; write %s NAME { ... }",
+				at->setting);
 	if (key == section->table->count)
 		unknown(at, section->table);
 	else if (section->lines[key] != 0)
@@ -191,13 +206,14 @@ static bool has_option(const cfg_opt_t *options, size_t count, const char *name)
 
 /* libconfuse gets to know the unknown names of the file, too: one of them,
  * which we have reported, is then no reason for it to stop. It does not take
- * an option twice. There is room for one more at the end. */
+ * an option twice. There is room for the blocks at the end. */
 static cfg_opt_t *make_options(const struct parser *p,
 			       const struct settings *table, bool is_block,
 			       size_t *ret_count)
 {
-	cfg_opt_t *options = arena_array(p->arena, table->count + EXTRA_MAX + 2,
-					 sizeof(*options));
+	cfg_opt_t *options = arena_array(
+		p->arena, table->count + EXTRA_MAX + BLOCK_KINDS + 1,
+		sizeof(*options));
 	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
@@ -214,21 +230,28 @@ static cfg_opt_t *make_options(const struct parser *p,
 		    !has_option(options, n, name))
 			options[n++] = make_option(name);
 	}
-	options[n] = options[n + 1] = end;
+	options[n] = end;
 	*ret_count = n;
 	return options;
 }
 
 static cfg_t *make_parser(struct parser *p)
 {
-	size_t n;
-	cfg_opt_t *inner = make_options(p, &conf_milter_settings, true, &n);
+	size_t n, inner_n;
 	cfg_opt_t *outer = make_options(p, &conf_settings, false, &n);
-	const cfg_opt_t block =
-		CFG_SEC(block_name, inner, CFGF_MULTI | CFGF_TITLE);
+	const cfg_opt_t end = CFG_END();
 	cfg_t *cfg;
 
-	outer[n] = block;
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++) {
+		cfg_opt_t *inner =
+			make_options(p, block_settings((enum block_kind)kind),
+				     true, &inner_n);
+		const cfg_opt_t block = CFG_SEC(
+			block_word((enum block_kind)kind), inner, CFGF_MULTI);
+
+		outer[n++] = block;
+	}
+	outer[n] = end;
 	cfg = cfg_init(outer, CFGF_NONE);
 	if (cfg != NULL)
 		(void)cfg_set_error_function(cfg, on_error);
@@ -252,31 +275,29 @@ static void take_value(struct parser *p, const struct section *section,
 	values = arena_array(p->arena, count + 1, sizeof(*values));
 	for (size_t j = 0; j < count; j++)
 		values[j] = cfg_getnstr(cfg, at.setting, (unsigned)j);
-	if (section->milter != NULL)
-		(void)conf_set_milter(p->conf, section->milter, i, values,
-				      count, &at);
-	else
+	if (is_outside(section))
 		(void)conf_set(p->conf, i, values, count, at.file, at.line,
 			       p->errors);
+	else
+		(void)block_set(p->conf, &section->block, i, values, count,
+				&at);
 }
 
-static void check_milter(struct parser *p, const struct section *section)
+static void check_section(struct parser *p, const struct section *section)
 {
-	const struct conf_milter *m = section->milter;
 	const struct check_place at = {
 		.file = p->file,
 		.line = section->line,
-		.setting = arena_format(p->arena, "milter %s", m->name).p,
+		.setting =
+			arena_format(p->arena, "%s%s%s",
+				     block_word(section->block.kind),
+				     section->block.name[0] != '\0' ? " " : "",
+				     section->block.name)
+				.p,
 		.errors = p->errors,
 	};
 
-	if (section->lines[settings_find(section->table, "socket")] == 0)
-		(void)CHECK_NO(&at, "it has no socket; write socket = /PATH or "
-				    "inet:HOST:PORT");
-	if (m->only_unauthenticated && m->only_authenticated)
-		(void)CHECK_NO(&at,
-			       "only_unauthenticated and only_authenticated "
-			       "leave nothing together; one of them");
+	(void)block_check(&section->block, section->lines, &at);
 }
 
 static void take_section(struct parser *p, const struct section *section,
@@ -285,21 +306,27 @@ static void take_section(struct parser *p, const struct section *section,
 	for (size_t i = 0; i < section->table->count; i++)
 		if (section->lines[i] != 0)
 			take_value(p, section, i, cfg);
-	if (section->milter != NULL)
-		check_milter(p, section);
+	if (!is_outside(section))
+		check_section(p, section);
 }
 
+/* libconfuse has the blocks of a kind in the order of the file, as we do. */
 static void take_all(struct parser *p, cfg_t *cfg)
 {
-	take_section(p, &p->sections[0], cfg);
-	for (size_t i = 0; i < p->scan.count; i++) {
-		const struct section *section = &p->sections[i + 1];
+	const struct check_place at = { .file = p->file, .errors = p->errors };
+	unsigned counts[BLOCK_KINDS] = { 0 };
 
-		if (section->milter != NULL)
+	take_section(p, &p->sections[0], cfg);
+	for (size_t i = 1; i <= p->scan.count; i++) {
+		const struct section *section = &p->sections[i];
+		enum block_kind kind = section->block.kind;
+
+		if (!is_outside(section))
 			take_section(p, section,
-				     cfg_gettsec(cfg, block_name,
-						 section->milter->name));
+				     cfg_getnsec(cfg, block_word(kind),
+						 counts[kind]++));
 	}
+	(void)block_check_all(p->conf, &at);
 }
 
 static void parse(struct parser *p)

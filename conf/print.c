@@ -157,6 +157,38 @@ static const char man_milter[] =
 	".B socket\n"
 	"has to be given.\n";
 
+static const char man_smarthost[] =
+	".SH SMARTHOSTS\n"
+	"Mail for other servers goes to those that their domains name in DNS, "
+	"or,\n"
+	"where that is not possible, through one server that sends it on.\n"
+	"The block\n"
+	".PP\n"
+	".nf\n"
+	"smarthost {\n"
+	"    host = mail.example.net\n"
+	"    user = me\n"
+	"    password_file = /etc/culver/mail.example.net.password\n"
+	"}\n"
+	".fi\n"
+	".PP\n"
+	"is for mail of all senders, and\n"
+	".B \"smarthost example.com { ... }\"\n"
+	"for those whose address (MAIL FROM) is of that domain; reports, which "
+	"have no\n"
+	"sender, go the way of all others.\n"
+	"Where an alias names hosts by\n"
+	".BR via ,\n"
+	"its mail goes there.\n"
+	".BR \"culver route\" (1)\n"
+	"says which way mail takes.\n"
+	"Nothing is sent without TLS and a certificate by an authority of\n"
+	".BR ca_file ;\n"
+	"mail waits in the queue as long as the smarthost cannot be reached or "
+	"takes no\n"
+	"login, which the log says.\n"
+	"These are the settings of a block.\n";
+
 static const char man_tail[] =
 	".SH FILES\n"
 	".TP\n"
@@ -207,6 +239,9 @@ void conf_print_man(FILE *out)
 	(void)fputs(man_milter, out);
 	for (size_t i = 0; i < conf_milter_settings.count; i++)
 		print_setting(out, &conf_milter_settings.rows[i]);
+	(void)fputs(man_smarthost, out);
+	for (size_t i = 0; i < conf_smarthost_settings.count; i++)
+		print_setting(out, &conf_smarthost_settings.rows[i]);
 	(void)fputs(man_tail, out);
 }
 
@@ -264,6 +299,15 @@ void conf_print_sample(FILE *out)
 	(void)fputs("#milter rspamd {\n", out);
 	for (size_t i = 0; i < conf_milter_settings.count; i++)
 		print_sample_setting(out, &conf_milter_settings.rows[i],
+				     "#    ");
+	(void)fputs("#}\n\n", out);
+	print_comment(out,
+		      "A server that sends our mail on. smarthost "
+		      "example.com { ... } is for senders of that domain, "
+		      "in place of the one for all. host has to be given.");
+	(void)fputs("#smarthost {\n", out);
+	for (size_t i = 0; i < conf_smarthost_settings.count; i++)
+		print_sample_setting(out, &conf_smarthost_settings.rows[i],
 				     "#    ");
 	(void)fputs("#}\n", out);
 }

@@ -169,6 +169,18 @@ static bool is_statement_place(const struct scanner *s)
 	return s->depth == 0 || (s->depth == 1 && s->block != 0);
 }
 
+/* The title out of the text: libconfuse is to count blocks, not to know them
+ * by name. */
+static struct slice take_title(struct scanner *s)
+{
+	struct slice title = arena_copy(s->scan->arena, s->last_word);
+	size_t quotes = s->last == TOKEN_STRING ? 1 : 0;
+	size_t start = (size_t)(s->last_word.p - s->text) - quotes;
+
+	memset(s->text + start, ' ', title.n + 2 * quotes);
+	return title;
+}
+
 /* NAME { or NAME TITLE { */
 static void open_block(struct scanner *s)
 {
@@ -181,7 +193,7 @@ static void open_block(struct scanner *s)
 	if (has_title) {
 		found.name = s->before_word;
 		found.line = s->before_line;
-		found.title = s->last_word;
+		found.title = take_title(s);
 	}
 	if (!has_title && s->last != TOKEN_WORD)
 		return;

@@ -31,11 +31,20 @@ static const struct setting milter_rows[] = {
 };
 #undef CONF
 
+#define CONF(type, name, value, min, max, doc)                                 \
+	ROW(type, name, value, min, max, doc, conf_smarthost)
+static const struct setting smarthost_rows[] = {
+#include "conf/smarthost.def"
+};
+#undef CONF
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 const struct settings conf_settings = { conf_rows, COUNT(conf_rows) };
 const struct settings conf_milter_settings = { milter_rows,
 					       COUNT(milter_rows) };
+const struct settings conf_smarthost_settings = { smarthost_rows,
+						  COUNT(smarthost_rows) };
 
 /* --- names ------------------------------------------------------------------ */
 

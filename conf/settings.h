@@ -34,9 +34,11 @@ struct settings {
 	size_t count;
 };
 
-/* keys.def, for struct conf; milter.def, for struct conf_milter. */
+/* keys.def, for struct conf; milter.def, for struct conf_milter; smarthost.def,
+ * for struct conf_smarthost. */
 extern const struct settings conf_settings;
 extern const struct settings conf_milter_settings;
+extern const struct settings conf_smarthost_settings;
 
 /* The number of the row with that name, or the count. */
 size_t settings_find(const struct settings *table, const char *name);

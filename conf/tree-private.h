@@ -15,6 +15,7 @@ struct loaded {
 	struct tree_domain *domains;
 	struct tree_certificate *certificates;
 	struct dkim_key *dkim_keys;
+	struct slice *passwords;
 	size_t aliases_octets;
 	uint64_t dkim_print; /* tree_keys_fingerprint(), before reading */
 };

@@ -5,6 +5,7 @@
 #include "conf/database.h"
 #include "conf/file.h"
 #include "conf/parse.h"
+#include "conf/passwords.h"
 #include "conf/roots.h"
 #include "conf/system_aliases.h"
 #include "conf/tree-private.h"
@@ -38,6 +39,7 @@ static void loaded_free(struct loaded **loaded)
 	mem_free(&l->certificates);
 	mem_free(&l->dkim_keys);
 	mem_free(&l->domains);
+	passwords_free(&l->passwords, l->tree.conf);
 	conf_free(&l->tree.conf);
 	arena_free(&l->arena);
 	mem_free(loaded);
@@ -276,6 +278,8 @@ struct tree *tree_load(const char *dir, const char *const *overrides,
 		(void)conf_parse_override(to->tree.conf, overrides[i], errors);
 	database_warn_readable(to->tree.conf,
 			       tree_path(&l, "culver.conf", "", ""), errors);
+	to->passwords = passwords_read(to->tree.conf, errors);
+	to->tree.passwords = to->passwords;
 	load_domains(&l);
 	load_system_aliases(&l);
 	to->tree.system_print ^= to->dkim_print;

@@ -33,6 +33,9 @@ struct tree {
 	size_t certificate_count;
 	const struct dkim_key *dkim_keys; /* dkim_key.h */
 	size_t dkim_key_count;
+	/* For each of conf's smarthosts; empty if it has none. Wiped by
+	 * tree_free(). */
+	const struct slice *passwords;
 	struct slice system_aliases; /* what can be used (system_aliases.h) */
 	uint64_t system_print;     /* tree_system_fingerprint(), before reading,
 				* and tree_keys_fingerprint() */
@@ -61,7 +64,7 @@ void tree_free(struct tree **tree);
  */
 uint64_t tree_fingerprint(const char *dir);
 /* The same for what lies outside: the system's aliases, its names, its
- * resolvers, the trust anchor. */
+ * resolvers, the trust anchor, roots, passwords. */
 uint64_t tree_system_fingerprint(const struct conf *conf);
 /* The same for the DKIM keys that the tree has: their directories tell of new
  * ones, but not of one that is written over. */

@@ -241,7 +241,23 @@ static json_t *host(const struct host *h)
 	return object;
 }
 
-void answer_route(struct evbuffer *out, const struct msg_route *m)
+static json_t *smarthost_json(const struct conf_smarthost *s)
+{
+	bool is_first = conf_smarthost_is_tls_first(s);
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "host", json_string(s->host));
+	(void)json_object_set_new(object, "port", number(s->port));
+	(void)json_object_set_new(object, "senders", json_string(s->name));
+	(void)json_object_set_new(object, "user", json_string(s->user));
+	(void)json_object_set_new(
+		object, "tls",
+		json_string(is_first ? "immediate" : "starttls"));
+	return object;
+}
+
+void answer_route(struct evbuffer *out, const struct msg_route *m,
+		  const struct conf_smarthost *smarthost)
 {
 	json_t *object = json_object(), *hosts = json_array();
 
@@ -252,6 +268,9 @@ void answer_route(struct evbuffer *out, const struct msg_route *m)
 	(void)json_object_set_new(object, "secure", json_boolean(m->is_secure));
 	(void)json_object_set_new(object, "problem", text(m->problem));
 	(void)json_object_set_new(object, "hosts", hosts);
+	if (smarthost != NULL)
+		(void)json_object_set_new(object, "smarthost",
+					  smarthost_json(smarthost));
 	put(out, object);
 }
 

@@ -33,6 +33,7 @@
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
 
+#include "conf/conf.h"
 #include "control/request.h"
 
 #include <event2/buffer.h>
@@ -43,7 +44,9 @@ void answer_total(struct evbuffer *out, uint64_t total);
 void answer_changed(struct evbuffer *out, enum queue_change change,
 		    uint64_t count);
 void answer_explained(struct evbuffer *out, const struct msg_explained *m);
-void answer_route(struct evbuffer *out, const struct msg_route *m);
+/* smarthost: through which mail goes, or NULL. */
+void answer_route(struct evbuffer *out, const struct msg_route *m,
+		  const struct conf_smarthost *smarthost);
 void answer_reloaded(struct evbuffer *out, const struct msg_reloaded *m);
 /* A filter's sums. */
 void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);

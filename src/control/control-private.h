@@ -46,6 +46,8 @@ struct control {
 /* session.c: a request's way to who knows, and its end. */
 /* Asks for what s->request says. */
 void session_begin(struct session *s);
+/* ROUTE: through which mail goes; NULL: by MX. */
+const struct conf_smarthost *session_smarthost(const struct session *s);
 /* The next page of the queue. */
 void session_ask_page(struct session *s);
 /* The answer is written, whole. */

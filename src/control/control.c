@@ -254,7 +254,8 @@ static void take_answer(struct control *c, const struct link *from, uint64_t id,
 		answer_changed(client_output(s->client), s->request.change,
 			       m->queue_changed.count);
 	else if (m->type == MESSAGE_ROUTE)
-		answer_route(client_output(s->client), &m->route);
+		answer_route(client_output(s->client), &m->route,
+			     session_smarthost(s));
 	else if (m->type == MESSAGE_EXPLAINED)
 		answer_explained(client_output(s->client), &m->explained);
 	else

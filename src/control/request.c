@@ -224,6 +224,10 @@ static const char *read_request(json_t *object, struct arena *arena,
 	case REQUEST_RESOLVE:
 		return read_address(object, "address", arena, r);
 	case REQUEST_ROUTE:
+		if (!read_text(object, "from", ADDRESS_OCTETS, arena,
+			       &r->selector.from))
+			return "the sender is no address";
+		return read_address(object, "domain", arena, r);
 	case REQUEST_DOMAIN_TLS_FORGET:
 		return read_address(object, "domain", arena, r);
 	case REQUEST_DOMAIN_TLS_LIST:

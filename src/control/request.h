@@ -7,7 +7,7 @@
  *   {"command":"queue_hold","reason":"..."}, queue_release, queue_drop and
  *   queue_bounce: with a selector, or "all":true
  *   {"command":"resolve","address":"user@example.com"}
- *   {"command":"route","domain":"example.org"}
+ *   {"command":"route","domain":"example.org"}, and "from" if it matters
  *   {"command":"reload"}
  *   {"command":"domain_tls_list"}: of all
  *   {"command":"domain_tls_show","domain":"example.org"}, domain_tls_forget:
@@ -46,7 +46,7 @@ enum request_command {
 struct request {
 	enum request_command command;
 	enum queue_change change;
-	struct selector selector; /* QUEUE_LIST, QUEUE_CHANGE */
+	struct selector selector; /* QUEUE_LIST, QUEUE_CHANGE; from: ROUTE */
 	bool is_all;              /* QUEUE_CHANGE without a selector */
 	bool with_header;         /* QUEUE_LIST */
 	bool needs_domain;        /* DOMAIN_TLS_LIST, USAGE_LIST: not of all */

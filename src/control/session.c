@@ -1,4 +1,5 @@
 /* A request's way to who knows, and its end: control-private.h. */
+#include "base/mem.h"
 #include "control/answer.h"
 #include "control/control-private.h"
 
@@ -30,6 +31,23 @@ void session_timeout(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	session_fail(arg, "no answer in time");
+}
+
+const struct conf_smarthost *session_smarthost(const struct session *s)
+{
+	return conf_smarthost_for(role_conf(s->control->self),
+				  s->request.selector.from);
+}
+
+static void give_address(struct session *s, struct slice address)
+{
+	const struct host host = { .name = address,
+				   .addresses = { &address, 1 } };
+	const struct msg_route m = { .result = ROUTE_HOSTS,
+				     .hosts = { &host, 1 } };
+
+	answer_route(client_output(s->client), &m, session_smarthost(s));
+	session_finish(s);
 }
 
 /* --- asking ---------------------------------------------------------------------------- */
@@ -153,15 +171,26 @@ static void ask_explain(struct session *s)
 		ask(s, links[c->next_receive++ % count], &m);
 }
 
+/* The same as `deliver` asks for mail of that sender. */
 static void ask_route(struct session *s)
 {
+	AUTO(arena_free) struct arena *arena = arena_new(65536);
 	struct link *lookup = role_peer(s->control->self, ROLE_LOOKUP, 0);
+	const struct conf_smarthost *smarthost = session_smarthost(s);
 	struct message m = { .type = MESSAGE_ROUTE_WANTED, .fd = -1 };
+	struct slice host = S("");
+	bool is_address = false;
 
-	m.route_wanted =
-		(struct msg_route_wanted){ .id = s->id,
-					   .domain = s->request.address };
-	if (lookup == NULL)
+	if (smarthost != NULL)
+		host = conf_smarthost_host(smarthost, arena, &is_address);
+	m.route_wanted = (struct msg_route_wanted){
+		.id = s->id,
+		.domain = s->request.address,
+		.hosts = { &host, host.n > 0 ? 1 : 0 },
+	};
+	if (is_address)
+		give_address(s, host);
+	else if (lookup == NULL)
 		session_fail(s, "nobody is there to ask DNS; try again");
 	else
 		ask(s, lookup, &m);

@@ -13,6 +13,24 @@ static const struct {
 	{ "bogus", "DANE could not be asked for securely: it is not used" },
 };
 
+static void print_smarthost(const json_t *smarthost)
+{
+	const char *senders = ask_text(smarthost, "senders");
+	const char *user = ask_text(smarthost, "user");
+	bool is_first = strcmp(ask_text(smarthost, "tls"), "immediate") == 0;
+
+	(void)fputs("By the smarthost of ", stdout);
+	ctl_print(senders[0] != '\0' ? senders : "all senders");
+	(void)fputs(", ", stdout);
+	ctl_print(ask_text(smarthost, "host"));
+	(void)printf(" port %lld, with TLS%s, ",
+		     (long long)ask_number(smarthost, "port"),
+		     is_first ? " from the start" : "");
+	(void)fputs(user[0] != '\0' ? "as " : "without a login", stdout);
+	ctl_print(user);
+	(void)puts(":");
+}
+
 static void print_host(const json_t *host)
 {
 	const char *dane = ask_text(host, "dane");
@@ -38,15 +56,19 @@ static void print_host(const json_t *host)
 
 static void print_route(const json_t *line)
 {
+	const json_t *smarthost = json_object_get(line, "smarthost");
 	const json_t *hosts = json_object_get(line, "hosts");
 	const json_t *host;
 	size_t i;
 
+	if (smarthost != NULL)
+		print_smarthost(smarthost);
 	json_array_foreach(hosts, i, host)
 	{
 		print_host(host);
 	}
-	if (!json_is_true(json_object_get(line, "secure")) &&
+	if (smarthost == NULL &&
+	    !json_is_true(json_object_get(line, "secure")) &&
 	    json_array_size(hosts) > 0)
 		(void)puts("The domain is not signed with DNSSEC, or that "
 			   "could not be proved.");
@@ -81,6 +103,9 @@ int cmd_route(const struct ctl *ctl)
 	}
 	(void)json_object_set_new(request, "command", json_string("route"));
 	(void)json_object_set_new(request, "domain", domain);
+	if (ctl->from != NULL)
+		(void)json_object_set_new(request, "from",
+					  json_string(ctl->from));
 	status = ask(ctl, request, on_route, &is_found);
 	return is_found ? status : CTL_FAILED;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/jobs.h"
+#include "deliver/smarthosts.h"
 #include "net/tls_client.h"
 #include "proc/role.h"
 
@@ -30,6 +31,8 @@ struct deliver {
 	bool knows_features, has_smtputf8;
 	bool is_unreachable;      /* said so already */
 	char *roots, *next_roots; /* PEM; the latter until on_conf() */
+	/* The latter from CONF_BEGIN to on_conf(). */
+	struct smarthosts *smarthosts, *next_smarthosts;
 	struct event *on_drained; /* not NULL while draining */
 };
 
@@ -208,6 +211,8 @@ static void on_attempt(struct deliver *d, struct link *from, struct message *m)
 		.orcpt = in->orcpt,
 		.tls_floor = in->tls_floor,
 		.tls_demand = in->tls_demand,
+		.smarthost = smarthosts_for(d->smarthosts, role_conf(d->self),
+					    in->reverse_path),
 	};
 
 	/* While we end it is left unanswered: once we are gone it was not
@@ -271,6 +276,7 @@ static void on_conf_part(struct role_self *self, struct message *m, void *arg)
 	struct deliver *d = arg;
 
 	(void)self;
+	smarthosts_on_conf_part(&d->next_smarthosts, m);
 	if (m->type != MESSAGE_CONF_ROOTS)
 		return;
 	mem_free(&d->next_roots);
@@ -297,6 +303,14 @@ static bool take_roots(struct deliver *d)
 	return true;
 }
 
+static void take_smarthosts(struct deliver *d, const struct conf *conf)
+{
+	smarthosts_free(&d->smarthosts);
+	d->smarthosts = d->next_smarthosts;
+	d->next_smarthosts = NULL;
+	smarthosts_complete(d->smarthosts, conf);
+}
+
 static void on_conf(struct role_self *self, void *arg)
 {
 	AUTO(tls_client_free) struct tls_client *tls = NULL;
@@ -305,6 +319,7 @@ static void on_conf(struct role_self *self, void *arg)
 	struct lmtp_pool_config inside = pool_config(self);
 	struct remote_config outside = remote_config(self);
 
+	take_smarthosts(d, role_conf(self));
 	if (d->pool == NULL)
 		return;
 	lmtp_pool_configure(d->pool, &inside);
@@ -372,6 +387,8 @@ int deliver_main(unsigned index)
 	jobs_free(&d.jobs);
 	mem_free(&d.roots);
 	mem_free(&d.next_roots);
+	smarthosts_free(&d.smarthosts);
+	smarthosts_free(&d.next_smarthosts);
 	if (d.on_drained != NULL)
 		event_free(d.on_drained);
 	return status;

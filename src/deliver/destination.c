@@ -26,8 +26,8 @@ static struct slice domain_of(struct slice address)
 
 /* What sets destinations apart. */
 struct identity {
+	enum destination_kind kind;
 	struct slice name;
-	bool has_via;
 	enum tls_demand tls_demand;
 };
 
@@ -42,7 +42,7 @@ static struct destination *destination_new(struct remote *remote,
 		memcpy(copy, name.p, name.n);
 	d->remote = remote;
 	d->name = (struct slice){ copy, name.n };
-	d->has_via = i->has_via;
+	d->kind = i->kind;
 	d->tls_demand = i->tls_demand;
 	d->allowed = 1;
 	TAILQ_INIT(&d->waiting);
@@ -53,39 +53,92 @@ static struct destination *destination_new(struct remote *remote,
 	return d;
 }
 
-/* RFC 8689 5: a report is better sent without REQUIRETLS than not at all. */
+static enum destination_kind kind_of(const struct remote_request *request)
+{
+	if (request->via.n > 0)
+		return DESTINATION_VIA;
+	return request->smarthost != NULL ? DESTINATION_SMARTHOST
+					  : DESTINATION_DOMAIN;
+}
+
+static struct slice name_for(const struct remote_request *request)
+{
+	switch (kind_of(request)) {
+	case DESTINATION_VIA:
+		return request->via;
+	case DESTINATION_SMARTHOST:
+		return request->smarthost->name;
+	case DESTINATION_DOMAIN:
+		break;
+	}
+	return domain_of(request->recipient.address);
+}
+
+/* RFC 8689 5: a report is better sent without REQUIRETLS than not at all. To a
+ * smarthost nothing is sent without TLS, whatever the message says; its field
+ * goes along. */
 static enum tls_demand demand_of(const struct remote_request *request)
 {
-	return request->tls_demand == TLS_DEMAND_REQUIRED &&
-			       request->reverse_path.n == 0
-		       ? TLS_DEMAND_USUAL
-		       : request->tls_demand;
+	switch (request->tls_demand) {
+	case TLS_DEMAND_USUAL:
+		break;
+	case TLS_DEMAND_REQUIRED:
+		return request->reverse_path.n == 0 ? TLS_DEMAND_USUAL
+						    : TLS_DEMAND_REQUIRED;
+	case TLS_DEMAND_NONE:
+		return kind_of(request) == DESTINATION_SMARTHOST
+			       ? TLS_DEMAND_USUAL
+			       : TLS_DEMAND_NONE;
+	}
+	return TLS_DEMAND_USUAL;
 }
 
 static bool is_it(const struct destination *d, const struct identity *i)
 {
-	return d->has_via == i->has_via && d->tls_demand == i->tls_demand &&
+	return d->kind == i->kind && d->tls_demand == i->tls_demand &&
 	       slice_equal(d->name, i->name);
+}
+
+static struct destination *find(struct remote *remote, const struct identity *i)
+{
+	struct destination *d = TAILQ_FIRST(&remote->quiet);
+
+	if (remote->destination_count >= REMOTE_DESTINATIONS_MAX && d != NULL)
+		destination_free(&d);
+	TAILQ_FOREACH(d, &remote->buckets[bucket_of(i->name)], in_bucket)
+		if (is_it(d, i))
+			return d;
+	return destination_new(remote, i);
+}
+
+/* What it did not take before, another password, it may take now. */
+static void use_smarthost(struct destination *d, struct smarthost *smarthost)
+{
+	if (d->smarthost == smarthost)
+		return;
+	if (d->smarthost != NULL && !smarthost_equal(d->smarthost, smarthost)) {
+		d->rest_until_ms = 0;
+		d->rest_ms = 0;
+	}
+	smarthost_free(&d->smarthost);
+	d->smarthost = smarthost_ref(smarthost);
 }
 
 struct destination *destination_for(struct remote *remote,
 				    const struct remote_request *request)
 {
-	const bool has_via = request->via.n > 0;
 	const struct identity i = {
-		.name = has_via ? request->via
-				: domain_of(request->recipient.address),
-		.has_via = has_via,
+		.kind = kind_of(request),
+		.name = name_for(request),
 		.tls_demand = demand_of(request),
 	};
-	struct destination *d = TAILQ_FIRST(&remote->quiet);
+	struct destination *d = find(remote, &i);
 
-	if (remote->destination_count >= REMOTE_DESTINATIONS_MAX && d != NULL)
-		destination_free(&d);
-	TAILQ_FOREACH(d, &remote->buckets[bucket_of(i.name)], in_bucket)
-		if (is_it(d, &i))
-			return d;
-	return destination_new(remote, &i);
+	if (i.kind == DESTINATION_SMARTHOST)
+		use_smarthost(d, request->smarthost);
+	else
+		d->tls_floor = request->tls_floor;
+	return d;
 }
 
 void destination_free(struct destination **destination)
@@ -100,6 +153,7 @@ void destination_free(struct destination **destination)
 	remote_lookup_forget(remote->lookup, d);
 	remote_route_free(&d->route);
 	arena_free(&d->failure_arena);
+	smarthost_free(&d->smarthost);
 	TAILQ_REMOVE(d->is_busy ? &remote->busy : &remote->quiet, d, entry);
 	TAILQ_REMOVE(&remote->buckets[bucket_of(d->name)], d, in_bucket);
 	remote->destination_count--;
@@ -133,18 +187,6 @@ bool destination_is_resting(const struct destination *d, uint64_t now_ms)
 
 /* --- routes ------------------------------------------------------------------------ */
 
-void destination_ask_route(struct destination *d)
-{
-	struct slice hosts[VIA_HOSTS_MAX], rest = d->name;
-	size_t count = 0;
-
-	while (d->has_via && rest.n > 0 && count < VIA_HOSTS_MAX)
-		(void)slice_cut(rest, '/', &hosts[count++], &rest);
-	d->is_asked = true;
-	remote_lookup_ask(d->remote->lookup, count > 0 ? hosts[0] : d->name,
-			  (struct slices){ hosts, count }, d);
-}
-
 /* What worked is not thrown away for trouble with DNS. */
 static bool is_better(const struct remote_route *route,
 		      const struct remote_route *old)
@@ -154,17 +196,32 @@ static bool is_better(const struct remote_route *route,
 	       remote_route_refusal(route)->kind == OUTCOME_REFUSED;
 }
 
-void destination_use_route(struct destination *d, const struct msg_route *m)
+/* Who names an address means it. */
+static struct remote_rules rules_for(const struct destination *d)
 {
 	const struct remote_config *config = &d->remote->config;
-	const struct remote_rules rules = {
-		.port = config->port,
-		.uses_ipv6 = config->uses_ipv6,
-		.uses_loopback = config->uses_loopback,
-		.is_relaxed = d->tls_demand == TLS_DEMAND_NONE,
+	const struct smarthost *s = d->smarthost;
+
+	if (s == NULL)
+		return (struct remote_rules){
+			.port = config->port,
+			.uses_ipv6 = config->uses_ipv6,
+			.uses_loopback = config->uses_loopback,
+			.is_relaxed = d->tls_demand == TLS_DEMAND_NONE,
+		};
+	return (struct remote_rules){
+		.port = s->port,
+		.uses_ipv6 = config->uses_ipv6 || s->is_address,
+		.uses_loopback = config->uses_loopback || s->is_address,
+		.is_smarthost = true,
 	};
-	struct remote_route *route =
-		remote_route_new(m, d->has_via ? S("") : d->name, &rules);
+}
+
+void destination_use_route(struct destination *d, const struct msg_route *m)
+{
+	const struct remote_rules rules = rules_for(d);
+	struct remote_route *route = remote_route_new(
+		m, d->kind == DESTINATION_DOMAIN ? d->name : S(""), &rules);
 	unsigned life_ms = remote_route_count(route) > 0 ? REMOTE_ROUTE_MS
 							 : REMOTE_REFUSAL_MS;
 
@@ -177,4 +234,49 @@ void destination_use_route(struct destination *d, const struct msg_route *m)
 		route = NULL;
 	}
 	remote_route_free(&route);
+}
+
+static size_t hosts_of(const struct destination *d,
+		       struct slice hosts[VIA_HOSTS_MAX])
+{
+	struct slice rest = d->name;
+	size_t count = 0;
+
+	switch (d->kind) {
+	case DESTINATION_DOMAIN:
+		break;
+	case DESTINATION_VIA:
+		while (rest.n > 0 && count < VIA_HOSTS_MAX)
+			(void)slice_cut(rest, '/', &hosts[count++], &rest);
+		break;
+	case DESTINATION_SMARTHOST:
+		hosts[count++] = d->smarthost->host;
+		break;
+	}
+	return count;
+}
+
+/* There is nothing to ask. */
+static void use_address(struct destination *d)
+{
+	const struct host host = { .name = d->smarthost->host,
+				   .addresses = { &d->smarthost->host, 1 } };
+	const struct msg_route m = { .result = ROUTE_HOSTS,
+				     .hosts = { &host, 1 } };
+
+	destination_use_route(d, &m);
+}
+
+void destination_ask_route(struct destination *d)
+{
+	struct slice hosts[VIA_HOSTS_MAX];
+	size_t count = hosts_of(d, hosts);
+
+	if (d->smarthost != NULL && d->smarthost->is_address) {
+		use_address(d);
+		return;
+	}
+	d->is_asked = true;
+	remote_lookup_ask(d->remote->lookup, count > 0 ? hosts[0] : d->name,
+			  (struct slices){ hosts, count }, d);
 }

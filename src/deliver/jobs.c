@@ -213,6 +213,7 @@ static struct remote_delivery *send_outside(struct part *part,
 		.content_fd = j->fd,
 		.content_octets = request->content_octets,
 		.via = part->target.via,
+		.smarthost = request->smarthost,
 		.tls_floor = request->tls_floor <= TLS_LEVEL_VERIFIED
 				     ? (enum tls_level)request->tls_floor
 				     : TLS_LEVEL_VERIFIED,

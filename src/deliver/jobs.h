@@ -28,8 +28,9 @@ struct job_request {
 	struct slice envid;
 	uint32_t ret, notify;
 	struct slice orcpt_type, orcpt;
-	uint32_t tls_floor;  /* enum tls_level */
-	uint32_t tls_demand; /* enum tls_demand */
+	uint32_t tls_floor;          /* enum tls_level */
+	uint32_t tls_demand;         /* enum tls_demand */
+	struct smarthost *smarthost; /* as remote_request */
 };
 
 /* Where targets go, by kind. */

@@ -6,6 +6,7 @@
 #include "deliver/remote.h"
 #include "deliver/remote_lookup.h"
 #include "deliver/remote_session.h"
+#include "deliver/smarthosts.h"
 
 enum { REMOTE_BUCKETS = 512 };
 
@@ -39,13 +40,20 @@ struct visit {
 
 TAILQ_HEAD(destination_list, destination);
 
+enum destination_kind {
+	DESTINATION_DOMAIN,
+	DESTINATION_VIA,       /* the hosts that an alias names */
+	DESTINATION_SMARTHOST, /* the server that sends our mail on */
+};
+
 struct destination {
 	TAILQ_ENTRY(destination) entry; /* in remote's busy or quiet */
 	TAILQ_ENTRY(destination) in_bucket;
 	struct remote *remote;
-	struct slice name; /* the domain or, if has_via, its hosts */
-	bool has_via;
-	enum tls_demand tls_demand; /* what is as strict shares sessions */
+	enum destination_kind kind;
+	struct slice name; /* the domain, the hosts, or the smarthost's */
+	struct smarthost *smarthost; /* as who came last has it */
+	enum tls_demand tls_demand;  /* what is as strict shares sessions */
 	bool is_busy;
 	uint64_t used_ms; /* when something was last brought to it */
 

@@ -43,7 +43,6 @@ struct remote_delivery *remote_deliver(struct remote *remote,
 	delivery->request = *request;
 	delivery->done = done;
 	delivery->arg = arg;
-	d->tls_floor = request->tls_floor;
 	line_enter(d, delivery);
 	destination_sort(d);
 	remote_wake(remote);

@@ -1,6 +1,7 @@
 /*
  * Mail to other servers. What has the same destination (the domain, or the
- * hosts that its alias names in place of it) shares a route, which `lookup` is
+ * hosts that its alias names in place of it, or the smarthost of its sender)
+ * shares a route, which `lookup` is
  * asked for, a few sessions, and its bad luck: when no host of it can be had,
  * all that waits for it is deferred, and so is what comes until it has rested.
  *
@@ -21,6 +22,7 @@
 
 struct remote;
 struct remote_delivery;
+struct smarthost;
 struct tls_client;
 
 enum {
@@ -80,7 +82,9 @@ struct remote_request {
 	bool is_smtputf8;
 	int content_fd;
 	uint64_t content_octets;
-	struct slice via;         /* "a.example/b.example", or empty */
+	struct slice via; /* "a.example/b.example", or empty */
+	/* The way out where there is no via; NULL: by MX. Counted. */
+	struct smarthost *smarthost;
 	enum tls_level tls_floor; /* less than that is not used */
 	enum tls_demand tls_demand;
 	struct smtp_recipient recipient;
@@ -90,7 +94,8 @@ struct remote_end {
 	struct outcome outcome; /* OUTCOME_CANCELLED: it was not tried */
 	unsigned again_s;       /* then: not before so many seconds */
 	struct slice host, address, tls; /* whom it was given to, or empty */
-	/* How well that was protected, and the same in words. */
+	/* How well that was protected, and the same in words; empty where it
+	 * says nothing of the domain: a smarthost had it. */
 	enum tls_level tls_level;
 	struct slice tls_reason;
 };

@@ -115,8 +115,11 @@ static const struct outcome bogus_tlsa = {
 	.text = SLICE("the TLSA records of its host cannot be had securely"),
 };
 
-static enum smtp_security demanded_by(const struct host *host)
+static enum smtp_security demanded_by(const struct host *host,
+				      const struct remote_rules *rules)
 {
+	if (rules->is_smarthost)
+		return SMTP_VERIFIED;
 	if (host->tlsa.count > 0)
 		return SMTP_DANE;
 	return host->has_tlsa ? SMTP_ENCRYPTED : SMTP_OPPORTUNISTIC;
@@ -149,7 +152,7 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	}
 	hop.host = arena_copy(r->arena, host->name);
 	hop.address = arena_copy(r->arena, address);
-	hop.security = demanded_by(host);
+	hop.security = demanded_by(host, rules);
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
 	hop.is_host_proven = r->is_secure || r->domain.n == 0;
 	r->hops[r->count++] = hop;
@@ -162,7 +165,8 @@ static void add_hosts(struct remote_route *r, struct hosts hosts,
 	for (size_t i = 0; i < hosts.count; i++) {
 		const struct host *host = &hosts.items[i];
 
-		if (host->is_tlsa_bogus && !rules->is_relaxed) {
+		if (host->is_tlsa_bogus && !rules->is_relaxed &&
+		    !rules->is_smarthost) {
 			r->refusal = bogus_tlsa;
 			continue;
 		}
@@ -201,6 +205,14 @@ static struct outcome refusal_of(uint32_t result)
 	return refusal(OUTCOME_DEFERRED, 0, 4, 3);
 }
 
+/* Else a wrong name in our configuration would refuse all mail. */
+static void defer(struct outcome *o)
+{
+	o->kind = OUTCOME_DEFERRED;
+	o->code = 0;
+	o->status[0] = 4;
+}
+
 struct remote_route *remote_route_new(const struct msg_route *m,
 				      struct slice domain,
 				      const struct remote_rules *rules)
@@ -213,11 +225,13 @@ struct remote_route *remote_route_new(const struct msg_route *m,
 	r->is_secure = m->is_secure;
 	if (m->result == ROUTE_HOSTS) {
 		add_hosts(r, m->hosts, rules);
-		return r;
+	} else {
+		r->refusal = refusal_of(m->result);
+		r->refusal.text = arena_copy(
+			r->arena, slice_head(m->problem, WIRE_TEXT_OCTETS));
 	}
-	r->refusal = refusal_of(m->result);
-	r->refusal.text =
-		arena_copy(r->arena, slice_head(m->problem, WIRE_TEXT_OCTETS));
+	if (rules->is_smarthost)
+		defer(&r->refusal);
 	return r;
 }
 

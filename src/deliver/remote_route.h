@@ -19,6 +19,9 @@ struct remote_rules {
 	bool uses_ipv6;
 	bool uses_loopback; /* this machine may be the other side */
 	bool is_relaxed;    /* arriving counts more than TLS */
+	/* It is not the domain's: its certificate is to be good by the roots,
+	 * and no trouble with it says anything of the mail. */
+	bool is_smarthost;
 };
 
 /* One address of one host. */
@@ -27,7 +30,8 @@ struct remote_hop {
 	struct slice address; /* as text */
 	struct sockaddr_storage to;
 	socklen_t to_octets;
-	/* What policy demands: DANE (RFC 7672 2.2) or nothing. */
+	/* What policy demands: DANE (RFC 7672 2.2) or nothing; of a smarthost
+	 * always a certificate. */
 	enum smtp_security security;
 	struct slices tlsa;
 	/* That it is the domain's was validated, or is the operator's word. */

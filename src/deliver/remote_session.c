@@ -3,8 +3,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/remote_dial.h"
+#include "deliver/smarthosts.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct remote_session {
 	unsigned patience_ms;
 	enum tls_level tls_floor;
 	enum tls_demand tls_demand;
+	struct smarthost *smarthost; /* or NULL */
 
 	struct event *dial; /* the next hop, soon */
 	struct smtp_conn *conn;
@@ -59,9 +62,11 @@ static void fail(struct remote_session *s, const struct outcome *why)
 	s->failing++;
 	if (s->is_established)
 		return; /* mail on it tells, and an idle one may end */
-	LOG(LOG_INFO, NULL, "a host takes no mail now",
-	    log_text("host", hop->host), log_text("address", hop->address),
-	    log_number("code", why->code), log_text("text", why->text));
+	/* Where all mail goes this way, somebody has to look. */
+	LOG(s->smarthost != NULL ? LOG_WARNING : LOG_INFO, NULL,
+	    "a host takes no mail now", log_text("host", hop->host),
+	    log_text("address", hop->address), log_number("code", why->code),
+	    log_text("text", why->text));
 }
 
 /* The same; another time it is no better. */
@@ -123,7 +128,8 @@ static void fail_end(struct remote_session *s, enum smtp_end end,
 	int n;
 
 	if (s->tls_demand == TLS_DEMAND_REQUIRED) {
-		if (is_tls && end != SMTP_END_TLS_FAILED)
+		if (is_tls && end != SMTP_END_TLS_FAILED &&
+		    s->smarthost == NULL)
 			fail_for_good(s, &o);
 		else
 			fail(s, &o);
@@ -140,6 +146,16 @@ static void fail_end(struct remote_session *s, enum smtp_end end,
 		o.text = (struct slice){ text, (size_t)n };
 	}
 	fail(s, &o);
+}
+
+/* That is for the operator to mend: all mail waits until then. */
+static void log_login(const struct remote_session *s)
+{
+	LOG(LOG_ERROR, NULL, "the smarthost takes no login: its mail waits",
+	    log_text("host", s->smarthost->host),
+	    log_number("port", s->smarthost->port),
+	    log_text("user", s->smarthost->login.user),
+	    log_text("text", smtp_conn_failure(s->conn)->text));
 }
 
 static void try_hop(struct remote_session *s);
@@ -228,6 +244,8 @@ static void on_ended(enum smtp_end end, void *arg)
 	struct remote_session *s = arg;
 	bool was_handshake = end == SMTP_END_TLS_FAILED;
 
+	if (end == SMTP_END_LOGIN && s->smarthost != NULL)
+		log_login(s);
 	if (end != SMTP_END_QUIT && !s->is_passed_over)
 		fail_end(s, end, smtp_conn_failure(s->conn));
 	if (s->is_established) {
@@ -252,6 +270,8 @@ static const struct smtp_conn_calls conn_calls = {
 
 static void talk(struct remote_session *s, int fd)
 {
+	static const struct smtp_login no_login = { .user = SLICE("") };
+	const struct smarthost *smarthost = s->smarthost;
 	const struct remote_hop *hop = hop_of(s);
 	struct slices names = remote_route_names(s->route);
 	const struct smtp_conn_config config = {
@@ -266,6 +286,8 @@ static void talk(struct remote_session *s, int fd)
 			.tlsa_count = hop->tlsa.count,
 		},
 		.patience_ms = s->patience_ms,
+		.is_tls_first = smarthost != NULL && smarthost->is_tls_first,
+		.login = smarthost != NULL ? smarthost->login : no_login,
 	};
 
 	s->conn = smtp_conn_new(s->base, fd, &config, &conn_calls, s);
@@ -293,6 +315,9 @@ static void try_hop(struct remote_session *s)
 		return;
 	}
 	why.text = slice_of(strerrordesc_np(-r));
+	if (r == -EACCES && s->smarthost != NULL) /* Landlock's word */
+		why.text = S("the smarthost's port is new, and can be used "
+			     "after a restart only");
 	fail(s, &why);
 	event_active(s->dial, EV_TIMEOUT, 1);
 }
@@ -332,6 +357,8 @@ struct remote_session *remote_session_new(
 	s->patience_ms = config->patience_ms;
 	s->tls_floor = config->tls_floor;
 	s->tls_demand = config->tls_demand;
+	if (config->smarthost != NULL)
+		s->smarthost = smarthost_ref(config->smarthost);
 	s->hop = first % count;
 	s->hops_left = count - 1;
 	s->dial = evtimer_new(base, on_dial, s);
@@ -350,6 +377,7 @@ void remote_session_free(struct remote_session **session)
 	event_free(s->dial);
 	remote_route_free(&s->route);
 	tls_client_free(&s->tls);
+	smarthost_free(&s->smarthost);
 	mem_free(&s->hostname);
 	mem_free(&s->address4);
 	mem_free(&s->address6);

@@ -23,6 +23,7 @@ struct remote_session_config {
 	 * passed over; if that is all of them, the failure is OUTCOME_REFUSED.
 	 * NONE: all of that, and policies, count for nothing. */
 	enum tls_demand tls_demand;
+	struct smarthost *smarthost; /* to log in; counted; or NULL */
 };
 
 /* Each is called from the event loop, never from within remote_session_*(), and

@@ -1,5 +1,6 @@
 /* Sessions of a destination: remote.h. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "deliver/remote-private.h"
 
@@ -52,6 +53,29 @@ static void shrink(struct visit *v)
 
 /* --- messages ---------------------------------------------------------------------- */
 
+/* RFC 4954 6: we are wrong, and not the mail. */
+static bool is_about_login(const struct outcome *o)
+{
+	return o->kind == OUTCOME_REFUSED &&
+	       (o->code == 530 || o->code == 534 || o->code == 535 ||
+		o->code == 538);
+}
+
+static void speak_for_smarthost(const struct smarthost *s,
+				struct remote_end *end)
+{
+	end->tls_reason = S("");
+	if (!is_about_login(&end->outcome))
+		return;
+	end->outcome.kind = OUTCOME_DEFERRED;
+	end->outcome.status[0] = 4;
+	LOG(LOG_ERROR, NULL,
+	    "the smarthost wants another login: its mail waits",
+	    log_text("host", s->host), log_number("port", s->port),
+	    log_text("user", s->login.user),
+	    log_text("text", end->outcome.text));
+}
+
 static void end_one(struct visit *v, struct remote_delivery *delivery,
 		    const struct smtp_result *result)
 {
@@ -65,6 +89,8 @@ static void end_one(struct visit *v, struct remote_delivery *delivery,
 		.tls_reason = remote_session_tls_reason(v->session),
 	};
 
+	if (v->destination->smarthost != NULL)
+		speak_for_smarthost(v->destination->smarthost, &end);
 	v->destination->served++;
 	end.outcome.server = slice_head(hop->host, WIRE_NAME_OCTETS);
 	end.outcome.is_dsn_taken_over = result->is_dsn_taken_over;
@@ -215,6 +241,7 @@ void visit_open(struct destination *d)
 		.patience_ms = remote->config.patience_ms,
 		.tls_floor = d->tls_floor,
 		.tls_demand = d->tls_demand,
+		.smarthost = d->smarthost,
 	};
 	struct visit *v = mem_new(sizeof(*v));
 

@@ -1,6 +1,7 @@
 /* One generation of the configuration: read, compared, sent to the roles. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/block.h"
 #include "conf/certificate.h"
 #include "conf/file.h"
 #include "parent/log_sink.h"
@@ -56,31 +57,55 @@ static void send_setting(struct child *c, size_t i)
 	link_send(c->link, &m, -1);
 }
 
-static void send_milter(struct child *c, const struct conf_milter *milter)
+/* Connections to filters, and passwords, are made and read here. */
+static bool is_for_here(const char *name)
+{
+	return strcmp(name, "socket") == 0 ||
+	       strcmp(name, "password_file") == 0;
+}
+
+static void send_block(struct child *c, const struct block *block)
 {
 	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
+	const struct settings *table = block_settings(block->kind);
 
-	for (size_t i = 0; i < conf_milter_settings.count; i++) {
-		struct message m = { .type = MESSAGE_CONF_MILTER };
-		const char *name = conf_milter_settings.rows[i].name;
+	for (size_t i = 0; i < table->count; i++) {
+		struct message m = { .type = MESSAGE_CONF_BLOCK };
 		size_t count;
-		const char **values = conf_get_milter(milter, i, a, &count);
+		const char **values = block_get(block, i, a, &count);
 
-		if (strcmp(name, "socket") == 0) /* connected to here */
+		if (is_for_here(table->rows[i].name))
 			continue;
-		m.conf_milter.milter = slice_of(milter->name);
-		m.conf_milter.name = slice_of(name);
-		m.conf_milter.values = slices_of(values, count, a);
+		m.conf_block.kind = block->kind;
+		m.conf_block.block = slice_of(block->name);
+		m.conf_block.name = slice_of(table->rows[i].name);
+		m.conf_block.values = slices_of(values, count, a);
 		link_send(c->link, &m, -1);
 	}
 }
 
-static void send_milters(struct child *c)
+static void send_blocks(struct child *c, enum block_kind kind)
 {
 	const struct conf *conf = c->parent->tree->conf;
 
-	for (size_t i = 0; i < conf->milter_count; i++)
-		send_milter(c, &conf->milters[i]);
+	for (size_t i = 0; i < block_count(conf, kind); i++) {
+		const struct block block = block_at(conf, kind, i);
+
+		send_block(c, &block);
+	}
+}
+
+static void send_passwords(struct child *c)
+{
+	const struct tree *t = c->parent->tree;
+	struct message m = { .type = MESSAGE_CONF_SMARTHOST_PASSWORD };
+
+	for (size_t i = 0; i < t->conf->smarthost_count; i++) {
+		m.conf_smarthost_password.block =
+			slice_of(t->conf->smarthosts[i].name);
+		m.conf_smarthost_password.password = t->passwords[i];
+		link_send(c->link, &m, -1);
+	}
 }
 
 static void send_hooks(struct child *c)
@@ -218,7 +243,7 @@ void generation_send(struct parent *p, struct child *c)
 	}
 	if (c->role == ROLE_RECEIVE) {
 		send_system_aliases(c);
-		send_milters(c);
+		send_blocks(c, BLOCK_MILTER);
 		send_certificates(c);
 	}
 	if (c->role == ROLE_KEYRING)
@@ -227,6 +252,10 @@ void generation_send(struct parent *p, struct child *c)
 		keys_send_names(c);
 	if (c->role == ROLE_LOOKUP || c->role == ROLE_VERIFY)
 		send_trust_anchor(c);
+	if (c->role == ROLE_DELIVER || c->role == ROLE_CONTROL)
+		send_blocks(c, BLOCK_SMARTHOST);
+	if (c->role == ROLE_DELIVER)
+		send_passwords(c);
 	if (c->role == ROLE_DELIVER || c->role == ROLE_LOOKUP)
 		send_roots(c);
 	link_send(c->link, &commit, -1);
@@ -266,6 +295,30 @@ static void keep_fixed(const struct parent *p, struct conf *next,
 				 "a change takes a restart; %s stays",
 				 is_secret ? "the former" : was[0]);
 		(void)conf_set(next, key, was, 1, NULL, 0, errors);
+	}
+}
+
+static bool has_port(const struct conf *conf, uint64_t port)
+{
+	for (size_t i = 0; i < conf->smarthost_count; i++)
+		if (!conf->smarthosts[i].direct &&
+		    conf->smarthosts[i].port == port)
+			return true;
+	return conf->outbound_port == port;
+}
+
+/* `deliver` may connect to the ports that it knew when its cage was shut. */
+static void warn_of_ports(const struct parent *p, const struct conf *next,
+			  struct conf_errors *errors)
+{
+	for (size_t i = 0; i < next->smarthost_count; i++) {
+		const struct conf_smarthost *s = &next->smarthosts[i];
+
+		if (!s->direct && !has_port(p->tree->conf, s->port))
+			conf_errors_warn(errors, NULL, 0, "smarthost",
+					 "port %llu takes a restart: until "
+					 "then nothing is sent to %s",
+					 (unsigned long long)s->port, s->host);
 	}
 }
 
@@ -333,8 +386,10 @@ bool generation_load(struct parent *p, struct conf_errors *errors)
 			 p->options->override_count, errors);
 	if (next != NULL)
 		conf_complete(next->conf);
-	if (next != NULL && p->tree != NULL)
+	if (next != NULL && p->tree != NULL) {
 		keep_fixed(p, next->conf, errors);
+		warn_of_ports(p, next->conf, errors);
+	}
 	ok = next != NULL && conf_errors_count(errors) == 0 &&
 	     take(p, &next, errors);
 	if (ok)

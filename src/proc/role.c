@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/block.h"
 #include "proc/sandbox.h"
 
 #include <assert.h>
@@ -132,25 +133,22 @@ static void set_conf(struct role_self *self, const struct msg_conf_setting *m)
 			values, m->values.count, NULL, 0, errors);
 }
 
-static void set_milter(struct role_self *self, const struct msg_conf_milter *m)
+static void set_block(struct role_self *self, const struct msg_conf_block *m)
 {
 	AUTO(arena_free) struct arena *a = arena_new(WIRE_OCTETS);
 	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
 	const struct check_place at = { .errors = errors };
-	const char **values = strings(&m->values, a);
+	enum block_kind kind = (enum block_kind)m->kind;
 	const char *name = arena_string(a, m->name);
-	struct conf_milter *milter;
+	struct block block;
 
-	if (self->next_conf == NULL)
+	if (self->next_conf == NULL || m->kind >= BLOCK_KINDS)
 		return;
-	milter = conf_milter_named(self->next_conf, m->milter);
-	if (milter == NULL)
-		milter = conf_add_milter(self->next_conf, m->milter);
-	if (milter != NULL)
-		(void)conf_set_milter(
-			self->next_conf, milter,
-			settings_find(&conf_milter_settings, name), values,
-			m->values.count, &at);
+	if (block_find(self->next_conf, kind, m->block, &block) ||
+	    block_add(self->next_conf, kind, m->block, &block))
+		(void)block_set(self->next_conf, &block,
+				settings_find(block_settings(kind), name),
+				strings(&m->values, a), m->values.count, &at);
 }
 
 static void commit_conf(struct role_self *self)
@@ -263,8 +261,8 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_SETTING:
 		set_conf(self, &m->conf_setting);
 		break;
-	case MESSAGE_CONF_MILTER:
-		set_milter(self, &m->conf_milter);
+	case MESSAGE_CONF_BLOCK:
+		set_block(self, &m->conf_block);
 		break;
 	case MESSAGE_CONF_BEGIN:
 	case MESSAGE_CONF_DOMAIN:
@@ -274,6 +272,7 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 	case MESSAGE_CONF_HOOKS:
 	case MESSAGE_CONF_TRUST_ANCHOR:
 	case MESSAGE_CONF_ROOTS:
+	case MESSAGE_CONF_SMARTHOST_PASSWORD:
 		conf_part(self, m);
 		break;
 	case MESSAGE_CONF_COMMIT:

@@ -38,8 +38,8 @@ struct role_program {
 	/* Parts of a new configuration, between BEGIN and COMMIT; the role
 	 * keeps them aside until on_conf. m->conf_domain, m->conf_hooks,
 	 * m->conf_trust_anchor, m->conf_roots, m->conf_certificate,
-	 * m->conf_key or m->conf_dkim_key; CONF_BEGIN itself comes here as
-	 * well. */
+	 * m->conf_key, m->conf_dkim_key or m->conf_smarthost_password;
+	 * CONF_BEGIN itself comes here as well. */
 	void (*on_conf_part)(struct role_self *self, struct message *m,
 			     void *arg);
 	/* DRAIN: take nothing new and call role_exit() when done. */

@@ -3,6 +3,7 @@
 #include "conf/database.h"
 #include "proc/sandbox_landlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -402,16 +403,33 @@ static int enter_seccomp(enum role role,
 
 /* --- all of it ------------------------------------------------------------------ */
 
+static void add_port(struct sandbox_ports *ports, uint64_t port)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->items[i] == port)
+			return;
+	assert(ports->count < SANDBOX_PORTS);
+	ports->items[ports->count++] = (uint16_t)port;
+}
+
+static void find_outbound_ports(const struct conf *conf,
+				struct sandbox_ports *ret_ports)
+{
+	add_port(ret_ports, conf->outbound_port);
+	for (size_t i = 0; i < conf->smarthost_count; i++)
+		if (!conf->smarthosts[i].direct)
+			add_port(ret_ports, conf->smarthosts[i].port);
+}
+
 static void find_ports(enum role role, const struct conf *conf,
 		       const struct sandbox_database *database,
 		       struct sandbox_ports *ret_ports)
 {
 	ret_ports->count = 0;
 	if (role == ROLE_DELIVER)
-		ret_ports->items[ret_ports->count++] =
-			(uint16_t)conf->outbound_port;
+		find_outbound_ports(conf, ret_ports);
 	if (database->is_used && !database->is_unix)
-		ret_ports->items[ret_ports->count++] = database->port;
+		add_port(ret_ports, database->port);
 }
 
 static void find_database(const struct conf *conf,

@@ -21,7 +21,8 @@
 /*
  * Shuts the cage of the calling process. Of conf counts state_dir, the one
  * directory that ROLE_QUEUE may still use, queue_database, to which it may
- * connect, and outbound_port, to which ROLE_DELIVER may. Returns 0 or -errno; a kernel without Landlock is no error.
+ * connect, and outbound_port and the ports of smarthosts, to which ROLE_DELIVER
+ * may. Returns 0 or -errno; a kernel without Landlock is no error.
  */
 int sandbox_enter(enum role role, const struct conf *conf);
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SANDBOX_PORTS = 4 };
+enum { SANDBOX_PORTS = 16 };
 
 /* To which a role may connect by TCP; all of them for those who ask DNS. */
 struct sandbox_ports {

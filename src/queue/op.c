@@ -128,7 +128,7 @@ static int apply_outcome(struct op *op, struct turn *t)
 	if (r == -ENOENT)
 		return 0; /* settled meanwhile */
 	if (r == 0 && op->outcome.kind == OUTCOME_DELIVERED &&
-	    e->recipient.target.kind == TARGET_REMOTE)
+	    e->recipient.target.kind == TARGET_REMOTE && op->tls_reason.n > 0)
 		r = tls_memory_keep(t, &e->recipient.target, op->tls_level,
 				    op->tls_reason);
 	if (r < 0)

@@ -3,6 +3,7 @@
  * for the next file. */
 #include "base/arena.h"
 #include "base/mem.h"
+#include "conf/block.h"
 #include "conf/endpoint.h"
 #include "conf/parse.h"
 
@@ -48,34 +49,34 @@ static void check_equal(const struct conf *a, const struct conf *b, size_t i,
 		assert(strcmp(va[j], vb[j]) == 0);
 }
 
-static void copy_setting(struct conf *conf, struct conf_milter *to,
-			 const struct conf_milter *from, size_t i,
+static void copy_setting(struct conf *conf, const struct block *to,
+			 const struct block *from, size_t i,
 			 const struct check_place *at)
 {
 	AUTO(arena_free) struct arena *a = arena_new(1 << 20);
 	size_t count;
-	const char **values = conf_get_milter(from, i, a, &count);
+	const char **values = block_get(from, i, a, &count);
 
-	/* It has no default that could be set. */
-	if (strcmp(conf_milter_settings.rows[i].name, "socket") == 0 &&
+	/* Some have no default that could be set. */
+	if (block_settings(from->kind)->rows[i].type == SETTING_text &&
 	    values[0][0] == '\0')
 		return;
-	assert(conf_set_milter(conf, to, i, values, count, at));
+	assert(block_set(conf, to, i, values, count, at));
 }
 
-static void check_milters(const struct conf *conf, struct conf *copy,
-			  struct conf_errors *errors)
+static void check_blocks(const struct conf *conf, struct conf *copy,
+			 enum block_kind kind, struct conf_errors *errors)
 {
 	const struct check_place at = { .errors = errors };
 
-	for (size_t i = 0; i < conf->milter_count; i++) {
-		const struct conf_milter *m = &conf->milters[i];
-		struct conf_milter *to =
-			conf_add_milter(copy, slice_of(m->name));
+	for (size_t i = 0; i < block_count(conf, kind); i++) {
+		const struct block from = block_at(conf, kind, i);
+		struct block to;
 
-		assert(to != NULL);
-		for (size_t k = 0; k < conf_milter_settings.count; k++)
-			copy_setting(copy, to, m, k, &at);
+		assert(block_add(copy, kind, slice_of(from.name), &to));
+		assert(strcmp(from.name, to.name) == 0);
+		for (size_t k = 0; k < block_settings(kind)->count; k++)
+			copy_setting(copy, &to, &from, k, &at);
 	}
 }
 
@@ -106,7 +107,8 @@ static void check_round_trip(const struct conf *conf)
 		assert(conf_set(copy, i, values, count, NULL, 0, errors));
 		check_equal(conf, copy, i, a);
 	}
-	check_milters(conf, copy, errors);
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		check_blocks(conf, copy, (enum block_kind)kind, errors);
 	conf_free(&copy);
 	conf_errors_free(&errors);
 	arena_free(&a);

@@ -81,7 +81,8 @@ def make_certificate(directory, *names, days=30, owner=None):
     os.makedirs(directory, exist_ok=True)
     chain = os.path.join(directory, "fullchain.pem")
     key = os.path.join(directory, "privkey.pem")
-    alternatives = ",".join(f"DNS:{name}" for name in names)
+    alternatives = ",".join(
+        f"{'IP' if name[0].isdigit() else 'DNS'}:{name}" for name in names)
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),

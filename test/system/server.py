@@ -9,8 +9,12 @@ on_mail(line), on_rcpt(address) and on_message(envelope) return a reply, None
 for what it would say by itself, or one of
     CLOSE   hang up instead of answering
     HANG    say nothing until release()
+
+logins {user: password} makes it take mail of those only, in TLS; auth says how
+they prove it. tls_first: TLS from the start, as on port 465.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -33,13 +37,15 @@ class HungUp(Exception):
 
 class Envelope:
     def __init__(self, mail, tls):
-        self.mail, self.tls = mail, tls
+        self.mail, self.tls, self.user = mail, tls, None
         self.recipients, self.parameters, self.content = [], [], b""
 
 
 class Server:
-    def __init__(self, address, port, extensions=ALL, name="mx.test"):
+    def __init__(self, address, port, extensions=ALL, name="mx.test",
+                 logins=None, auth=("PLAIN", "LOGIN"), tls_first=False):
         self.address, self.port = address, port
+        self.logins, self.auth, self.tls_first = logins, auth, tls_first
         self.extensions = extensions
         self.greeting = "220 server.test ESMTP"
         self.on_greeting = lambda: None
@@ -125,8 +131,11 @@ class Session:
     def __init__(self, server, connection):
         self.server, self.socket = server, connection
         self.buffer, self.tls, self.envelope = b"", None, None
+        self.user = None
 
     def run(self):
+        if self.server.tls_first:
+            self.begin_tls()
         self.say(self.server.on_greeting() or self.server.greeting)
         while True:
             line = self.line()
@@ -172,6 +181,8 @@ class Session:
     def do_ehlo(self, line):
         lines = ["server.test", *(e for e in self.server.extensions
                                   if e != "STARTTLS" or not self.tls)]
+        if self.server.logins is not None and self.tls:
+            lines.append("AUTH " + " ".join(self.server.auth))
         self.say("\r\n".join(f"250{' ' if i + 1 == len(lines) else '-'}{text}"
                              for i, text in enumerate(lines)))
 
@@ -184,14 +195,39 @@ class Session:
             self.socket.recv(1)  # not before the client has begun
             self.socket.sendall(b"this is no handshake\r\n")
             raise HungUp
+        self.begin_tls()
+
+    def begin_tls(self):
         self.socket = self.server._context.wrap_socket(
             self.socket, server_side=True)
         self.tls = self.socket.version()
 
+    def do_auth(self, line):
+        def asked(prompt):
+            self.say("334 " + base64.b64encode(prompt).decode())
+            return base64.b64decode(self.line())
+
+        words = line.split()
+        if words[1] not in self.server.auth or not self.tls:
+            self.say("504 5.5.4 Not this")
+            return
+        if words[1] == "PLAIN":
+            _, user, password = base64.b64decode(words[2]).split(b"\0")
+        else:
+            user, password = asked(b"Username:"), asked(b"Password:")
+        if self.server.logins.get(user.decode()) != password.decode():
+            self.say("535 5.7.8 Wrong")
+            return
+        self.user = user.decode()
+        self.say("235 2.7.0 Welcome")
+
     def do_mail(self, line):
         reply = self.server.on_mail(line) or "250 2.1.0 OK"
+        if self.server.logins is not None and self.user is None:
+            reply = "530 5.7.0 Log in first"
         if reply.startswith("250"):
             self.envelope = Envelope(line[10:], self.tls)
+            self.envelope.user = self.user
         self.say(reply)
 
     def do_rcpt(self, line):

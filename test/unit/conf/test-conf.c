@@ -1,6 +1,7 @@
 #include "conf/conf.h"
 
 #include "base/mem.h"
+#include "conf/block.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -188,26 +189,30 @@ static void test_milter_round_trip(void **state)
 	static const char *const slow = "90s";
 	const struct check_place at = { .errors = conf_errors_new() };
 	struct conf *from = conf_new(), *to = conf_new();
-	struct conf_milter *m = conf_add_milter(from, S("Ab-1_"));
-	struct conf_milter *copy = conf_add_milter(to, S("x"));
+	struct block block, other;
+	struct conf_milter *m, *copy;
 	struct conf_errors *e = at.errors;
 	struct arena *a = arena_new(1 << 20);
 
 	(void)state;
-	assert_true(conf_set_milter(
-		from, m, settings_find(&conf_milter_settings, "macros"), macros,
-		2, &at));
-	assert_true(conf_set_milter(
-		from, m,
+	assert_true(block_add(from, BLOCK_MILTER, S("Ab-1_"), &block));
+	assert_true(block_add(to, BLOCK_MILTER, S("x"), &other));
+	m = block.values;
+	copy = other.values;
+	assert_true(block_set(from, &block,
+			      settings_find(&conf_milter_settings, "macros"),
+			      macros, 2, &at));
+	assert_true(block_set(
+		from, &block,
 		settings_find(&conf_milter_settings, "connect_timeout"), &slow,
 		1, &at));
 	m->dry_run = true;
 	m->socket = "/x";
 	for (size_t i = 0; i < conf_milter_settings.count; i++) {
 		size_t count;
-		const char **values = conf_get_milter(m, i, a, &count);
+		const char **values = block_get(&block, i, a, &count);
 
-		assert_true(conf_set_milter(to, copy, i, values, count, &at));
+		assert_true(block_set(to, &other, i, values, count, &at));
 	}
 	assert_string_equal(copy->macros.items[0], "{a}=b=c");
 	assert_true(copy->connect_timeout == 90 && copy->dry_run);
@@ -233,6 +238,65 @@ static void test_milter_names(void **state)
 	assert_ptr_equal(conf_milter_named(c, S("AB")), m);
 	assert_null(conf_milter_named(c, S("A")));
 	assert_int_equal(c->milter_count, 1);
+	conf_free(&c);
+}
+
+static void test_smarthost_for(void **state)
+{
+	static const struct {
+		const char *reverse_path, *want; /* NULL: by MX */
+	} cases[] = {
+		{ "a@one.example", "one.example" },
+		{ "\"a@b\"@ONE.Example", "one.example" },
+		{ "a@sub.one.example", "" },
+		{ "a@other.example", "" },
+		{ "a@\u00fc.example", "xn--tda.example" },
+		{ "a@xn--tda.example", "xn--tda.example" },
+		{ "a@direct.example", NULL },
+		{ "a@[192.0.2.1]", "" },
+		{ "", "" },
+		{ "bare", "" },
+	};
+	struct conf *c = conf_new();
+
+	(void)state;
+	assert_null(conf_smarthost_for(c, S("a@one.example")));
+	assert_non_null(conf_add_smarthost(c, S("One.example")));
+	assert_null(conf_smarthost_for(c, S("a@other.example")));
+	assert_non_null(conf_add_smarthost(c, S("")));
+	assert_non_null(conf_add_smarthost(c, S("\u00fc.example")));
+	conf_add_smarthost(c, S("direct.example"))->direct = true;
+	assert_null(conf_add_smarthost(c, S("")));
+	assert_null(conf_add_smarthost(c, S("ONE.example")));
+	assert_null(conf_add_smarthost(c, S("a b")));
+	assert_null(conf_add_smarthost(c, S("[192.0.2.1]")));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct conf_smarthost *s =
+			conf_smarthost_for(c, slice_of(cases[i].reverse_path));
+
+		if (cases[i].want == NULL)
+			assert_null(s);
+		else
+			assert_string_equal(s->name, cases[i].want);
+	}
+	conf_free(&c);
+}
+
+static void test_smarthost_tls(void **state)
+{
+	struct conf *c = conf_new();
+	struct conf_smarthost *s = conf_add_smarthost(c, S(""));
+
+	(void)state;
+	assert_int_equal(s->port, 587);
+	assert_false(conf_smarthost_is_tls_first(s));
+	s->port = 465;
+	assert_true(conf_smarthost_is_tls_first(s));
+	s->tls = "starttls";
+	assert_false(conf_smarthost_is_tls_first(s));
+	s->port = 587;
+	s->tls = "immediate";
+	assert_true(conf_smarthost_is_tls_first(s));
 	conf_free(&c);
 }
 
@@ -298,14 +362,20 @@ static void test_pages(void **state)
 			       "\n#%s = ", conf_settings.rows[i].name);
 		assert_non_null(strstr(sample, want));
 	}
-	for (size_t i = 0; i < conf_milter_settings.count; i++) {
-		const char *name = conf_milter_settings.rows[i].name;
-		char want[128];
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++) {
+		const struct settings *table =
+			block_settings((enum block_kind)kind);
 
-		(void)snprintf(want, sizeof(want), "\n.BR %s \"", name);
-		assert_non_null(strstr(man, want));
-		(void)snprintf(want, sizeof(want), "\n#    %s = ", name);
-		assert_non_null(strstr(sample, want));
+		for (size_t i = 0; i < table->count; i++) {
+			const char *name = table->rows[i].name;
+			char want[128];
+
+			(void)snprintf(want, sizeof(want), "\n.BR %s \"", name);
+			assert_non_null(strstr(man, want));
+			(void)snprintf(want, sizeof(want),
+				       "\n#    %s = ", name);
+			assert_non_null(strstr(sample, want));
+		}
 	}
 	free(man);
 	free(sample);
@@ -320,6 +390,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_milter_round_trip),
 		cmocka_unit_test(test_milter_names),
+		cmocka_unit_test(test_smarthost_for),
+		cmocka_unit_test(test_smarthost_tls),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_pages),
 	};

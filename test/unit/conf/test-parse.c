@@ -67,6 +67,49 @@ static const struct {
 	  "milter a { socket = /a listeners = smtp }\n"
 	  "milter b { socket = /b listeners = { smtp, local } }\n",
 	  "" },
+	{ "smarthosts",
+	  "smarthost { host = mail.example.net }\nworkers = 2\n"
+	  "smarthost \"example.com\" {\n host = \"[2001:db8::1]\"\n"
+	  " user = me\n port = 465\n password_file = /secret\n}\n"
+	  "milter a { socket = /a }\n"
+	  "smarthost example.org { direct = yes }\n",
+	  "" },
+	{ "smarthosts that are no good",
+	  "smarthost {\n port = 25\n}\n"
+	  "smarthost a.example { host = x user = me }\n"
+	  "smarthost b.example { host = x password_file = /p }\n"
+	  "smarthost c.example { direct = yes host = x }\n"
+	  "smarthost d.example { host = x:25 }\n"
+	  "smarthost e.example { host = \"[192.0.2.1]\" }\n"
+	  "smarthost f.example { host = x tls = no }\n",
+	  "1: smarthost: it has no host; write host = mail.example.net\n"
+	  "4: smarthost a.example: user and password_file go together; both, "
+	  "or none for a server that knows us by our address\n"
+	  "5: smarthost b.example: user and password_file go together; both, "
+	  "or none for a server that knows us by our address\n"
+	  "6: smarthost c.example: direct means that there is no smarthost; "
+	  "host, user and password_file say that there is\n"
+	  "7: host: \"x:25\" is no host; write a name like mail.example.net or "
+	  "an address, IPv6 in brackets; its port stands in port\n"
+	  "8: host: \"[192.0.2.1]\" is no host; write a name like "
+	  "mail.example.net or an address, IPv6 in brackets; its port stands "
+	  "in port\n"
+	  "9: tls: \"no\" is not known; auto, starttls or immediate\n" },
+	{ "a smarthost for all that is none", "smarthost { direct = yes }\n",
+	  "1: smarthost: direct stands in the block of a domain; without a "
+	  "block for all, mail goes out by MX anyway\n" },
+	{ "two smarthosts for the same senders",
+	  "smarthost { host = x }\nsmarthost a.example { host = x }\n"
+	  "smarthost { host = y }\nsmarthost A.example { host = x }\n",
+	  "3: smarthost: there is a second smarthost; line 1 has one "
+	  "already\n"
+	  "4: smarthost: there is a second A.example; line 2 has one "
+	  "already\n" },
+	{ "a smarthost for no domain",
+	  "smarthost \"a b\" { host = x }\nsmarthost = x\n",
+	  "1: smarthost: \"a b\" is no domain; write smarthost { ... } for all "
+	  "senders, or smarthost example.com { ... } for those of a domain\n"
+	  "2: smarthost: this is a block; write smarthost NAME { ... }\n" },
 	{ "a filter without a socket",
 	  "log = stderr\nmilter a {\n dry_run = yes\n}\n",
 	  "2: milter a: it has no socket; write socket = /PATH or "

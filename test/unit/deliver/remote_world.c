@@ -58,6 +58,9 @@ struct smtp_conn *smtp_conn_new(struct event_base *base, int fd,
 	c->security = config->security;
 	c->tlsa_count = config->who.tlsa_count;
 	c->name_count = config->who.other_count;
+	c->is_tls_first = config->is_tls_first;
+	copy(c->user, config->login.user);
+	copy(c->password, config->login.password);
 	c->has_tls = the_world->has_tls;
 	c->peer = the_world->peer;
 	c->features.has_requiretls = the_world->has_requiretls;
@@ -324,6 +327,7 @@ struct sent *world_send(struct world *w, uint64_t queue_id, const char *address,
 		.via = slice_of(via),
 		.tls_floor = w->tls_floor,
 		.tls_demand = w->tls_demand,
+		.smarthost = w->smarthost,
 	};
 
 	assert_true(w->sent_count <= WORLD_MANY);

@@ -33,6 +33,8 @@ struct smtp_conn {
 	char host[WORLD_TEXT], address[WORLD_TEXT];
 	enum smtp_security security;
 	size_t tlsa_count, name_count;
+	bool is_tls_first;
+	char user[WORLD_TEXT], password[WORLD_TEXT];
 	bool has_tls;
 	struct stream_tls_peer peer;
 	const struct smtp_conn_calls *calls;
@@ -67,7 +69,8 @@ struct world {
 	enum tls_demand tls_demand;
 	bool is_report; /* without a sender */
 	bool has_requiretls;
-	bool is_insecure;      /* the route */
+	bool is_insecure; /* the route */
+	struct smarthost *smarthost;
 	const char *undialled; /* this address cannot be connected to */
 };
 

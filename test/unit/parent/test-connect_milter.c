@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "conf/block.h"
 #include "parent/parent-private.h"
 
 #include <errno.h>
@@ -82,12 +83,12 @@ static void on_closed(struct link *link, enum link_end end, void *arg)
 static void add(struct world *w, const char *name, const char *socket)
 {
 	const struct check_place at = { .errors = w->errors };
-	struct conf_milter *m = conf_add_milter(w->tree.conf, slice_of(name));
+	struct block b;
 
-	assert_non_null(m);
-	assert_true(conf_set_milter(
-		w->tree.conf, m, settings_find(&conf_milter_settings, "socket"),
-		&socket, 1, &at));
+	assert_true(block_add(w->tree.conf, BLOCK_MILTER, slice_of(name), &b));
+	assert_true(block_set(w->tree.conf, &b,
+			      settings_find(&conf_milter_settings, "socket"),
+			      &socket, 1, &at));
 }
 
 static int set_up(void **state)
