@@ -25,8 +25,8 @@ enum key_kind key_kind(const struct key *key);
 struct slice key_id(const struct key *key);
 
 /* Whether a server with this key signs by that scheme (enum tls_scheme) in
- * that version: RFC 8446 4.2.3 binds curves to hashes and drops PKCS #1, RFC
- * 5246 7.4.1.4.1 does not. */
+ * that version: RFC 8446 4.2.3 binds curves to hashes and drops PKCS #1,
+ * RFC 5246 7.4.1.4.1 does not. */
 bool key_fits(const struct key *key, uint32_t scheme, enum handshake version);
 
 /* Signs by a scheme that is of the key's kind. Returns the signature's octets,

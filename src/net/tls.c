@@ -95,9 +95,10 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 
 /* --- one certificate -------------------------------------------------------------- */
 
-static SSL_CTX *make_context(struct tls_server *server)
+/* library: NULL for OpenSSL's own. */
+static SSL_CTX *make_context(struct tls_server *server, OSSL_LIB_CTX *library)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(library, NULL, TLS_server_method());
 
 	if (ctx == NULL)
 		return NULL;
@@ -162,32 +163,51 @@ static bool use_key(SSL_CTX *ctx, BIO *bio)
 	return ok;
 }
 
-static const char *fill_context(SSL_CTX *ctx, struct slice chain_pem,
-				struct slice key_pem)
+static const char *fill_chain(SSL_CTX *ctx, struct slice chain_pem)
 {
-	BIO *chain = open_pem(chain_pem), *key = open_pem(key_pem);
+	BIO *chain = open_pem(chain_pem);
 	const char *problem = NULL;
 
 	ERR_clear_error();
-	if (ctx == NULL || chain == NULL || key == NULL)
+	if (ctx == NULL || chain == NULL)
 		problem = "cannot be loaded";
 	else if (!use_chain(ctx, chain))
 		problem = "fullchain.pem holds no usable certificate chain";
-	else if (!use_key(ctx, key))
+	BIO_free(chain);
+	ERR_clear_error();
+	return problem;
+}
+
+static const char *fill_key(SSL_CTX *ctx, struct slice key_pem)
+{
+	BIO *key = open_pem(key_pem);
+	const char *problem = NULL;
+
+	if (key == NULL || !use_key(ctx, key))
 		problem = "privkey.pem holds no usable private key for it";
 	else if (SSL_CTX_check_private_key(ctx) != 1)
 		problem = "privkey.pem does not fit fullchain.pem";
-	BIO_free(chain);
 	BIO_free(key);
 	ERR_clear_error();
 	return problem;
 }
 
-int tls_server_add(struct tls_server *server, struct slice chain_pem,
-		   struct slice key_pem, const char **ret_problem)
+static const char *ask_for_key(SSL_CTX *ctx, struct key_provider *keys)
 {
-	SSL_CTX *ctx = make_context(server);
-	const char *problem = fill_context(ctx, chain_pem, key_pem);
+	EVP_PKEY *public_key = X509_get0_pubkey(SSL_CTX_get0_certificate(ctx));
+	EVP_PKEY *key =
+		public_key != NULL ? key_provider_key(keys, public_key) : NULL;
+	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return ok ? NULL : "its kind of key is not supported";
+}
+
+/* Takes ctx over. */
+static int add(struct tls_server *server, SSL_CTX *ctx, const char *problem,
+	       const char **ret_problem)
+{
 	struct certificate *c;
 
 	if (problem != NULL) {
@@ -200,6 +220,28 @@ int tls_server_add(struct tls_server *server, struct slice chain_pem,
 	TAILQ_INSERT_TAIL(&server->certificates, c, entry);
 	server->count++;
 	return 0;
+}
+
+int tls_server_add(struct tls_server *server, struct slice chain_pem,
+		   struct slice key_pem, const char **ret_problem)
+{
+	SSL_CTX *ctx = make_context(server, NULL);
+	const char *problem = fill_chain(ctx, chain_pem);
+
+	if (problem == NULL)
+		problem = fill_key(ctx, key_pem);
+	return add(server, ctx, problem, ret_problem);
+}
+
+int tls_server_add_chain(struct tls_server *server, struct slice chain_pem,
+			 struct key_provider *keys, const char **ret_problem)
+{
+	SSL_CTX *ctx = make_context(server, key_provider_library(keys));
+	const char *problem = fill_chain(ctx, chain_pem);
+
+	if (problem == NULL)
+		problem = ask_for_key(ctx, keys);
+	return add(server, ctx, problem, ret_problem);
 }
 
 SSL *tls_server_session(struct tls_server *server)

@@ -4,6 +4,7 @@
 #define NET_TLS_H
 
 #include "base/slice.h"
+#include "net/key_provider.h"
 
 #include <openssl/types.h>
 #include <stdbool.h>
@@ -23,6 +24,10 @@ void tls_server_free(struct tls_server **server);
  */
 int tls_server_add(struct tls_server *server, struct slice chain_pem,
 		   struct slice key_pem, const char **ret_problem);
+/* The same for a chain whose key keys asks for; keys lives longer than all
+ * servers and sessions. */
+int tls_server_add_chain(struct tls_server *server, struct slice chain_pem,
+			 struct key_provider *keys, const char **ret_problem);
 size_t tls_server_count(const struct tls_server *server);
 
 /* For stream.c: a fresh SSL in accept state, or NULL. */

@@ -2,6 +2,7 @@
 #ifndef PROC_MESSAGE_H
 #define PROC_MESSAGE_H
 
+#include "net/tls_scheme.h"
 #include "proc/wire.h"
 
 enum role {
@@ -68,18 +69,6 @@ enum allowance {
 enum signing {
 	SIGN_HANDSHAKE, /* of a TLS server, 1.2 or 1.3 */
 	SIGN_HEADER,    /* a DKIM header block (RFC 6376 3.7) */
-};
-enum tls_scheme { /* SignatureScheme of RFC 8446 4.2.3 */
-		  TLS_RSA_PKCS1_SHA256 = 0x0401,
-		  TLS_RSA_PKCS1_SHA384 = 0x0501,
-		  TLS_RSA_PKCS1_SHA512 = 0x0601,
-		  TLS_ECDSA_SHA256 = 0x0403, /* in TLS 1.3 with P-256 only */
-		  TLS_ECDSA_SHA384 = 0x0503, /* with P-384 only */
-		  TLS_ECDSA_SHA512 = 0x0603, /* with P-521 only */
-		  TLS_RSA_PSS_SHA256 = 0x0804,
-		  TLS_RSA_PSS_SHA384 = 0x0805,
-		  TLS_RSA_PSS_SHA512 = 0x0806,
-		  TLS_ED25519 = 0x0807,
 };
 enum resolve_result {
 	RESOLVE_TARGETS, /* known, all of them */

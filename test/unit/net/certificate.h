@@ -4,12 +4,17 @@
 
 #include "base/slice.h"
 
+#include <openssl/types.h>
+
 struct certificate_pem {
 	char *chain, *key; /* PEM; mem_free() them */
 };
 
 /* Self-signed, for names as "DNS:a.example,DNS:*.b.example". */
 void certificate_make(const char *names, struct certificate_pem *ret_pem);
+/* The same with a key of the caller's. */
+void certificate_make_for(EVP_PKEY *key, const char *names,
+			  struct certificate_pem *ret_pem);
 /* A root, and a certificate by one, good for so many seconds from now; its
  * chain holds the root, too. */
 void certificate_make_root(const char *name, struct certificate_pem *ret_pem);
