@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "keyring/request.h"
 #include "proc/role.h"
+#include "proc/wiping.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -220,6 +221,7 @@ int keyring_main(unsigned index)
 	struct keyring *k = mem_new(sizeof(*k));
 	int status;
 
+	wiping_start();
 	/* Reads openssl.cnf: before the process is caged. */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 	/* Keys lie in no core file and, if so much may be locked, in no swap. */

@@ -2,12 +2,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/block.h"
-#include "conf/certificate.h"
-#include "conf/file.h"
 #include "parent/log_sink.h"
 #include "parent/parent-private.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,15 +157,10 @@ static void send_system_aliases(struct child *c)
 static void send_certificate(struct child *c, const struct tree_certificate *t)
 {
 	struct message m = { .type = MESSAGE_CONF_CERTIFICATE };
-	struct slice key = { .n = 0 };
 
 	m.conf_certificate.name = slice_of(t->name);
 	m.conf_certificate.chain_pem = t->chain_pem;
-	if (file_read(AT_FDCWD, t->key_path, CERTIFICATE_KEY_OCTETS, &key,
-		      NULL) == 0)
-		m.conf_certificate.key_pem = key;
 	link_send(c->link, &m, -1);
-	file_forget(&key);
 }
 
 /* Our own name's goes first: clients that ask for an unknown name, or for
@@ -259,6 +251,9 @@ void generation_send(struct parent *p, struct child *c)
 	if (c->role == ROLE_DELIVER || c->role == ROLE_LOOKUP)
 		send_roots(c);
 	link_send(c->link, &commit, -1);
+	/* It has a key before anybody asks for it. */
+	if (c->role == ROLE_KEYRING)
+		link_flush(c->link);
 	if (c->role == ROLE_RECEIVE)
 		send_listeners(c);
 	if (c->role == ROLE_CONTROL)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "parent/parent-private.h"
 #include "proc/census.h"
+#include "proc/wiping.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -343,7 +344,10 @@ int parent_main(const struct parent_options *options)
 			    .control_fd = -1,
 			    .submit_fd = -1,
 			    .census_fd = -1 };
-	int status = run(&p);
+	int status;
+
+	wiping_start();
+	status = run(&p);
 
 	children_free(&p);
 	hosts_free(&p.hosts);

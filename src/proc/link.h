@@ -52,7 +52,7 @@ enum role link_peer(const struct link *link);
 unsigned link_peer_index(const struct link *link);
 
 /* Blocks until all that waits is sent, the peer is gone, or it read nothing for
- * a second; for start-up and exit only. */
+ * a second; for start-up and exit, and for who serves nobody meanwhile. */
 void link_flush(struct link *link);
 
 #endif

@@ -15,8 +15,6 @@ struct part {
 	enum message_type type;
 	struct slice name;
 	struct slice text; /* aliases, or the chain */
-	char *key;         /* PEM */
-	size_t key_octets;
 };
 
 struct generation {
@@ -33,31 +31,12 @@ struct generation *generation_new(void)
 	return g;
 }
 
-/* Keys of TLS do not stay where they are not needed. */
-static void wipe(struct generation *g)
-{
-	struct part *p;
-
-	STAILQ_FOREACH(p, &g->parts, entry)
-		if (p->key != NULL)
-			explicit_bzero(p->key, p->key_octets);
-}
-
 void generation_free(struct generation **g)
 {
 	if (*g == NULL)
 		return;
-	wipe(*g);
 	arena_free(&(*g)->arena);
 	mem_free(g);
-}
-
-static void keep_key(struct generation *g, struct part *p, struct slice key_pem)
-{
-	p->key_octets = key_pem.n;
-	p->key = arena_alloc(g->arena, key_pem.n);
-	if (key_pem.n > 0)
-		memcpy(p->key, key_pem.p, key_pem.n);
 }
 
 void generation_add(struct generation *g, const struct message *m)
@@ -75,7 +54,6 @@ void generation_add(struct generation *g, const struct message *m)
 	} else {
 		p->name = arena_copy(g->arena, m->conf_certificate.name);
 		p->text = arena_copy(g->arena, m->conf_certificate.chain_pem);
-		keep_key(g, p, m->conf_certificate.key_pem);
 	}
 	STAILQ_INSERT_TAIL(&g->parts, p, entry);
 }
@@ -122,12 +100,12 @@ static bool read_domain(const struct part *p, const struct conf *conf,
 	return true;
 }
 
-static bool read_certificate(const struct part *p, struct tls_server *tls)
+static bool read_certificate(const struct part *p, struct key_provider *keys,
+			     struct tls_server *tls)
 {
-	const struct slice key = { p->key, p->key_octets };
 	const char *problem = NULL;
 
-	if (tls_server_add(tls, p->text, key, &problem) == 0)
+	if (tls_server_add_chain(tls, p->text, keys, &problem) == 0)
 		return true;
 	LOG(LOG_ERROR, NULL, "certificate cannot be used",
 	    log_text("name", p->name), log_string("problem", problem));
@@ -135,7 +113,8 @@ static bool read_certificate(const struct part *p, struct tls_server *tls)
 }
 
 bool generation_read(const struct generation *g, const struct conf *conf,
-		     struct domains **ret_domains, struct tls_server **ret_tls)
+		     struct key_provider *keys, struct domains **ret_domains,
+		     struct tls_server **ret_tls)
 {
 	AUTO(domains_free) struct domains *domains = domains_new();
 	AUTO(tls_server_free) struct tls_server *tls = tls_server_new();
@@ -146,7 +125,7 @@ bool generation_read(const struct generation *g, const struct conf *conf,
 		if (p->type == MESSAGE_CONF_DOMAIN)
 			ok = read_domain(p, conf, domains) && ok;
 		else
-			ok = read_certificate(p, tls) && ok;
+			ok = read_certificate(p, keys, tls) && ok;
 	if (!ok)
 		return false;
 	*ret_domains = domains;

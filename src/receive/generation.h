@@ -19,11 +19,12 @@ void generation_free(struct generation **g);
 void generation_add(struct generation *g, const struct message *m);
 
 /*
- * Reads what was kept. Returns false, with the reasons logged, if any of it
+ * Reads what was kept; the certificates' keys are asked of keys. Returns false, with the reasons logged, if any of it
  * cannot be used: the parent has read it before, so that is a bug or a file
  * that is newer than its check.
  */
 bool generation_read(const struct generation *g, const struct conf *conf,
-		     struct domains **ret_domains, struct tls_server **ret_tls);
+		     struct key_provider *keys, struct domains **ret_domains,
+		     struct tls_server **ret_tls);
 
 #endif

@@ -9,14 +9,17 @@
 #include "receive/generation.h"
 #include "receive/hooks.h"
 #include "receive/questions.h"
+#include "receive/signer.h"
 #include "receive/spend.h"
 #include "receive/verify.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
 	SCRATCH_OCTETS = 1 << 20, /* a tripwire */
 	DRAIN_STEP_MS = 50,
+	SIGN_MS = 1000,      /* for `keyring` to sign a handshake */
 	LAST_WORDS_MS = 500, /* before the end of a drain's time */
 };
 
@@ -36,7 +39,9 @@ struct receive {
 	struct userdb_client *users;
 	struct dovecot_socket logins_socket, users_socket;
 
-	struct domains *domains; /* in use */
+	struct signer *signer;
+	struct key_provider *keys; /* which ask the signer */
+	struct domains *domains;   /* in use */
 	struct tls_server *tls;
 	struct generation *next; /* between BEGIN and COMMIT */
 
@@ -121,6 +126,9 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.verifier = verifier_new(self);
 	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
+	r->signer = signer_new(SIGN_MS);
+	r->keys = key_provider_new(signer_sign, r->signer);
+	assert(r->keys != NULL); /* memory was there */
 	r->logins_socket = (struct dovecot_socket){
 		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT
 	};
@@ -163,8 +171,8 @@ static void on_conf(struct role_self *self, void *arg)
 	struct domains *domains;
 	struct tls_server *tls;
 
-	if (r->next != NULL &&
-	    generation_read(r->next, role_conf(self), &domains, &tls)) {
+	if (r->next != NULL && generation_read(r->next, role_conf(self),
+					       r->keys, &domains, &tls)) {
 		old_domains = r->domains;
 		old_tls = r->tls;
 		r->domains = domains;
@@ -206,6 +214,10 @@ static void on_message(struct role_self *self, struct link *from,
 				r->clients,
 				(enum listener_service)m->listener.service,
 				message_take_fd(m), m->listener.is_first);
+		break;
+	case MESSAGE_WAITING_LINK:
+		if (m->fd >= 0)
+			signer_use(r->signer, message_take_fd(m));
 		break;
 	case MESSAGE_CENSUS:
 		open_census(r, m);
@@ -351,6 +363,8 @@ static void receive_done(struct receive *r)
 	generation_free(&r->next);
 	domains_free(&r->domains);
 	tls_server_free(&r->tls);
+	key_provider_free(&r->keys);
+	signer_free(&r->signer);
 	census_free(&r->server.census);
 	arena_free(&r->server.scratch);
 	if (r->drain != NULL)
