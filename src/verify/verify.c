@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "dns/bridge.h"
 #include "proc/role.h"
+#include "verify/origin.h"
 #include "verify/pool.h"
 #include "verify/spf.h"
 
@@ -20,6 +21,8 @@ enum {
 	THREADS = 32,
 	WAITING_MAX = 500,
 	EXIT_STUCK = 75,
+	/* for the question, and for a check of either kind */
+	ARENA_OCTETS = SPF_ARENA_OCTETS + (int)ORIGIN_ARENA_OCTETS,
 };
 
 struct verify;
@@ -55,12 +58,9 @@ static void ask_dns(struct slice name, enum dns_type type, struct arena *arena,
 		       ret_answer);
 }
 
-static void check_spf(struct request *q)
+static void check_spf(struct request *q, const struct spf_world *world)
 {
 	const struct msg_spf_wanted *m = &q->question.spf_wanted;
-	const struct spf_world world = { .ask = ask_dns,
-					 .arg = q,
-					 .hostname = q->hostname };
 	const struct spf_question question = { .client_address =
 						       m->client_address,
 					       .helo = m->helo,
@@ -68,7 +68,7 @@ static void check_spf(struct request *q)
 						       m->reverse_path };
 	struct spf_answer answer;
 
-	spf_check(&world, &question, q->arena, &answer);
+	spf_check(world, &question, q->arena, &answer);
 	q->answer.spf = (struct msg_spf){ .id = m->id,
 					  .result = answer.result,
 					  .is_helo = answer.is_helo,
@@ -77,12 +77,27 @@ static void check_spf(struct request *q)
 					  .problem = answer.problem };
 }
 
+static void check_origin(struct request *q, const struct spf_world *world)
+{
+	const struct origin_request request = { .fd = q->question.fd,
+						.message = &q->question.verify,
+						.now_s = clock_wall_s() };
+
+	origin_check(world, &request, q->arena, &q->answer.verified);
+	q->answer.verified.id = q->question.verify.id;
+}
+
 static void run(void *job)
 {
 	struct request *q = job;
+	const struct spf_world world = { .ask = ask_dns,
+					 .arg = q,
+					 .hostname = q->hostname };
 
 	if (q->question.type == MESSAGE_SPF_WANTED)
-		check_spf(q);
+		check_spf(q, &world);
+	else
+		check_origin(q, &world);
 }
 
 /* --- by the loop ------------------------------------------------------------------ */
@@ -128,6 +143,7 @@ static void set_failure(struct request *q, const char *problem)
 		q->answer.spf.problem = slice_of(problem);
 	} else {
 		q->answer.verified.dmarc = AUTHRES_TEMPERROR;
+		q->answer.verified.alignment = AUTHRES_TEMPERROR;
 		q->answer.verified.problem = slice_of(problem);
 	}
 }
@@ -140,7 +156,7 @@ static struct request *request_new(struct verify *v, struct link *from)
 	q->from = from;
 	q->question.fd = q->answer.fd = -1;
 	q->deadline_ms = clock_monotonic_ms() + JOB_MS;
-	q->arena = arena_new(SPF_ARENA_OCTETS);
+	q->arena = arena_new(ARENA_OCTETS);
 	q->hostname =
 		arena_copy(q->arena, slice_of(role_conf(v->self)->hostname));
 	TAILQ_INSERT_TAIL(&v->requests, q, entry);
