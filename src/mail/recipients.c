@@ -58,7 +58,7 @@ static bool skip_comment(struct parser *p)
 	for (; p->at < p->in.n; p->at++) {
 		char c = p->in.p[p->at];
 
-		if (c == '\\')
+		if (c == '\\' && p->at + 1 < p->in.n)
 			p->at++;
 		else if (c == '(' && ++depth > COMMENT_DEPTH)
 			return false;
