@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "conf/database.h"
 #include "conf/endpoint.h"
+#include "conf/network.h"
 #include "conf/value.h"
 #include "smtp/name.h"
 
@@ -136,6 +137,33 @@ static bool check_ipv6(const struct check_place *at, const char *value)
 	    strcmp(value, "auto") == 0)
 		return true;
 	return CHECK_NO(at, "\"%s\" is none of yes, no, auto", value);
+}
+
+static bool check_network(const struct check_place *at, const char *value)
+{
+	struct network network;
+
+	return network_parse(slice_of(value), &network) ||
+	       CHECK_NO(at,
+			"\"%s\" is no network; write one like 192.0.2.0/24, "
+			"2001:db8::/32 or 192.0.2.1",
+			value);
+}
+
+static bool check_spf_fail(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "reject", "mark", NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at, "\"%s\" is not known; reject or mark", value);
+}
+
+static bool check_dmarc(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "enforce", "mark", NULL };
+
+	return is_one_of(value, words) ||
+	       CHECK_NO(at, "\"%s\" is not known; enforce or mark", value);
 }
 
 static bool check_address4(const struct check_place *at, const char *value)
@@ -318,6 +346,9 @@ static const struct {
 	{ "listen_submissions", check_listen },
 	{ "resolver", check_resolver },
 	{ "outbound_ipv6", check_ipv6 },
+	{ "trusted_networks", check_network },
+	{ "spf_fail", check_spf_fail },
+	{ "dmarc", check_dmarc },
 	{ "outbound_address4", check_address4 },
 	{ "outbound_address6", check_address6 },
 	{ "trust_anchor", check_path_or_none },

@@ -63,6 +63,37 @@ static void put_tamed(struct writer *w, struct slice text, const char *marks)
 	}
 }
 
+static void put_quoted(struct writer *w, struct slice text)
+{
+	writer_put(w, S("\""));
+	put_tamed(w, text, "\"\\");
+	writer_put(w, S("\""));
+}
+
+static void put_value(struct writer *w, struct slice text)
+{
+	if (is_plain(text))
+		writer_put(w, text);
+	else
+		put_quoted(w, text);
+}
+
+struct slice authres_value(struct slice text, struct arena *arena)
+{
+	AUTO(writer_done) struct writer w = { .keeps_utf8 = true };
+
+	put_value(&w, text);
+	return arena_copy(arena, writer_text(&w));
+}
+
+struct slice authres_quoted(struct slice text, struct arena *arena)
+{
+	AUTO(writer_done) struct writer w = { .keeps_utf8 = true };
+
+	put_quoted(&w, text);
+	return arena_copy(arena, writer_text(&w));
+}
+
 static void put_property(struct writer *w, const struct authres_property *p)
 {
 	if (p->value.n == 0)
@@ -70,13 +101,7 @@ static void put_property(struct writer *w, const struct authres_property *p)
 	writer_put(w, S(" "));
 	writer_put(w, p->name);
 	writer_put(w, S("="));
-	if (is_plain(p->value)) {
-		writer_put(w, p->value);
-		return;
-	}
-	writer_put(w, S("\""));
-	put_tamed(w, p->value, "\"\\");
-	writer_put(w, S("\""));
+	put_value(w, p->value);
 }
 
 struct slice authres_resinfo(const struct authres_info *info,

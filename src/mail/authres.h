@@ -46,6 +46,11 @@ struct authres_info {
 struct slice authres_resinfo(const struct authres_info *info,
 			     struct arena *arena);
 
+/* Text as a value: a token or "local@domain" as it is, else in quotes, or
+ * always so. No octet of it can end a line or a string. */
+struct slice authres_value(struct slice text, struct arena *arena);
+struct slice authres_quoted(struct slice text, struct arena *arena);
+
 /*
  * The whole field with its line ends, folded before each result. id: the
  * authserv-id. results: resinfos, whoever wrote them; none says "none".

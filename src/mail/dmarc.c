@@ -54,7 +54,7 @@ static enum authres_result relation(struct evaluation *e, struct slice domain)
 		return AUTHRES_TEMPERROR;
 	e->has_organization = true;
 	/* What is outside of it has another one. */
-	if (!dmarc_is_within(domain, e->organization))
+	if (!name_is_within(domain, e->organization))
 		return AUTHRES_FAIL;
 	if (!organization_of(e, domain, &other))
 		return AUTHRES_TEMPERROR;

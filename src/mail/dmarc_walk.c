@@ -146,14 +146,6 @@ static struct slice next_target(struct slice target)
 	return next;
 }
 
-bool dmarc_is_within(struct slice domain, struct slice name)
-{
-	return slice_equal(domain, name) ||
-	       (domain.n > name.n && name.n > 0 &&
-		domain.p[domain.n - name.n - 1] == '.' &&
-		slice_equal(slice_tail(domain, domain.n - name.n), name));
-}
-
 /* The domain one label below ancestor, on the way to domain. */
 static struct slice one_below(struct slice domain, struct slice ancestor)
 {

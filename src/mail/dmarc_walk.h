@@ -49,7 +49,4 @@ const struct dmarc_found *dmarc_walk_policy(const struct dmarc_walk *walk,
 struct slice dmarc_listed_organization(struct slice domain,
 				       struct arena *arena);
 
-/* Whether domain is name, or below it. */
-bool dmarc_is_within(struct slice domain, struct slice name);
-
 #endif

@@ -20,10 +20,11 @@ static bool has_domain(const struct from *f, struct slice domain)
 static enum from_state add_domain(struct from *f, struct slice *room,
 				  struct slice text, struct arena *arena)
 {
-	struct slice domain = text;
+	struct slice domain;
 
 	if (text.n > 1 && text.p[text.n - 1] == '.')
 		text.n--;
+	domain = text;
 	if (!name_is_literal(text) && name_domain(text, arena, &domain) != 0)
 		return FROM_UNREADABLE;
 	if (has_domain(f, domain))

@@ -51,6 +51,8 @@ static void note_field(struct header_watch *w)
 	w->has_date = w->has_date || is_named(w, S("date"));
 	w->has_message_id = w->has_message_id || is_named(w, S("message-id"));
 	w->has_from = w->has_from || is_named(w, S("from"));
+	w->has_authres =
+		w->has_authres || is_named(w, S("authentication-results"));
 }
 
 /* The line at hand is not of the header section. */

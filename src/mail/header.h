@@ -24,12 +24,13 @@ struct header_watch {
 	bool has_date;
 	bool has_message_id;
 	bool has_from;
+	bool has_authres; /* Authentication-Results */
 	bool is_over; /* the empty line was seen, or a line that is no field */
 	/* the machine's own: */
 	uint32_t line_octets;
 	uint8_t state;
 	uint8_t name_octets;
-	char name[16];
+	char name[24];
 };
 
 void header_watch_init(struct header_watch *w);

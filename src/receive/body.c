@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "mail/date.h"
 #include "mail/received.h"
+#include "receive/origin_fields.h"
 
 #include <arpa/inet.h>
 
@@ -236,6 +237,19 @@ static bool is_loopback(const struct session *s)
 	       IN6_IS_ADDR_LOOPBACK(&s->peer.in6.sin6_addr);
 }
 
+/* Received is the first: filters.c counts on that. */
+static struct slice own_fields(struct session *s, struct slice alias)
+{
+	struct slice parts[3] = { received_field(s) };
+
+	/* A message that came without SMTPUTF8 stays one that needs none. */
+	if (alias.n > 0 && !slice_has_high(alias))
+		parts[1] = delivered_to_format(alias, s->server->scratch);
+	if (s->login != NULL)
+		parts[2] = origin_login_fields(s);
+	return arena_join(s->tx->arena, parts, 3);
+}
+
 void body_begin(struct session *s)
 {
 	struct transaction *t = s->tx;
@@ -246,10 +260,8 @@ void body_begin(struct session *s)
 	t->watches_sieve = s->login == NULL && is_loopback(s);
 	header_watch_init(&t->header);
 	delivered_watch_init(&t->delivered, alias);
-	put(t, received_field(s));
-	/* A message that came without SMTPUTF8 stays one that needs none. */
-	if (alias.n > 0 && !slice_has_high(alias))
-		put(t, delivered_to_format(alias, s->server->scratch));
+	t->own = own_fields(s, alias);
+	put(t, t->own);
 }
 
 bool body_feed(struct session *s)

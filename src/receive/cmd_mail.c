@@ -73,6 +73,7 @@ static void after_ownership(struct session *s, enum sender_verdict verdict)
 		session_end_transaction(s);
 	} else {
 		session_enter(s, ST_MAIL);
+		origin_begin(s);
 		filters_mail(s, after_filters);
 	}
 }

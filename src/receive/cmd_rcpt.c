@@ -131,13 +131,11 @@ static unsigned resolve_flags(const struct session *s)
 	return flags;
 }
 
-void cmd_rcpt(struct session *s, struct slice args)
+static void resolve(struct session *s)
 {
-	const struct reply *refusal;
+	struct reply room;
+	const struct reply *refusal = origin_spf_refusal(s, &room);
 
-	s->tx->pending = (struct handover_recipient){ .original = { .n = 0 } };
-	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s, args);
-	s->tx->asked_count++;
 	if (refusal != NULL) {
 		session_refuse(s, refusal);
 		return;
@@ -145,4 +143,17 @@ void cmd_rcpt(struct session *s, struct slice args)
 	s->op = OP_RESOLVE;
 	s->tx->resolution = resolve_start(s->server->resolver, &s->tx->asked,
 					  resolve_flags(s), on_answer, s);
+}
+
+void cmd_rcpt(struct session *s, struct slice args)
+{
+	const struct reply *refusal;
+
+	s->tx->pending = (struct handover_recipient){ .original = { .n = 0 } };
+	refusal = is_full(s) ? &REPLY_TOO_MANY_RECIPIENTS : parse(s, args);
+	s->tx->asked_count++;
+	if (refusal != NULL)
+		session_refuse(s, refusal);
+	else if (origin_has_spf(s, resolve))
+		resolve(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "receive/envelope.h"
+#include "receive/origin_fields.h"
 #include "receive/post_data.h"
 #include "receive/rewrite.h"
 
@@ -110,6 +111,71 @@ static void finish_content(struct session *s)
 		flush_content(s);
 }
 
+/* --- a content of its own ---------------------------------------------------------- */
+
+static void on_rewritten(enum content_state state, struct content **content,
+			 void *arg)
+{
+	struct session *s = arg;
+	struct transaction *t = s->tx;
+
+	t->rewrite = NULL;
+	session_op_done(s);
+	arena_clear(s->server->scratch);
+	if (state == CONTENT_OPEN) {
+		content_free(&t->content);
+		t->content = *content;
+		*content = NULL;
+	} else {
+		refuse(s, state == CONTENT_NO_ROOM ? &REPLY_NO_ROOM
+						   : &REPLY_INTERNAL);
+	}
+	session_run(s);
+}
+
+/* The next step was entered already. */
+static void rewrite(struct session *s, const struct rewrite_parts *parts)
+{
+	s->op = OP_REWRITE;
+	s->tx->rewrite = rewrite_start(s->server->base, s->server->spool, parts,
+				       on_rewritten, s);
+}
+
+/* --- who sent it ---------------------------------------------------------------------- */
+
+static void put_origin(struct session *s, struct slice fields)
+{
+	struct rewrite_parts parts;
+
+	if (origin_parts(s, fields, &parts) == 0)
+		rewrite(s, &parts);
+	else
+		refuse(s, &REPLY_INTERNAL);
+}
+
+static void after_origin(struct session *s, const struct reply *refusal,
+			 struct slice fields)
+{
+	if (refusal != NULL) {
+		session_refuse(s, refusal);
+		session_end_transaction(s);
+	} else {
+		put_origin(s, fields);
+	}
+}
+
+/* Logins and users of this machine claim nothing for us either. */
+static void ask_origin(struct session *s)
+{
+	const struct transaction *t = s->tx;
+
+	enter(s, COMPLETE_FILTERS);
+	if (t->origin.is_asked)
+		origin_verify(s, after_origin);
+	else if (t->header.has_authres && s->service != LISTENER_SMTP)
+		put_origin(s, S(""));
+}
+
 /* --- milters ---------------------------------------------------------------------- */
 
 static void after_filters(struct session *s, const struct milter_verdict *v)
@@ -160,35 +226,7 @@ static void ask_filters(struct session *s)
 		filters_content(s, after_filters);
 }
 
-/* --- a content of its own ---------------------------------------------------------- */
-
-static void on_rewritten(enum content_state state, struct content **content,
-			 void *arg)
-{
-	struct session *s = arg;
-	struct transaction *t = s->tx;
-
-	t->rewrite = NULL;
-	session_op_done(s);
-	arena_clear(s->server->scratch);
-	if (state == CONTENT_OPEN) {
-		content_free(&t->content);
-		t->content = *content;
-		*content = NULL;
-	} else {
-		refuse(s, state == CONTENT_NO_ROOM ? &REPLY_NO_ROOM
-						   : &REPLY_INTERNAL);
-	}
-	session_run(s);
-}
-
-/* The next step was entered already. */
-static void rewrite(struct session *s, const struct rewrite_parts *parts)
-{
-	s->op = OP_REWRITE;
-	s->tx->rewrite = rewrite_start(s->server->base, s->server->spool, parts,
-				       on_rewritten, s);
-}
+/* --- what they changed --------------------------------------------------------------- */
 
 static void edit_content(struct session *s)
 {
@@ -329,8 +367,11 @@ enum step complete_step(struct session *s)
 		finish_content(s);
 		break;
 	case COMPLETE_FROM:
-		enter(s, COMPLETE_FILTERS);
+		enter(s, COMPLETE_ORIGIN);
 		outgoing_check_from(s, refuse);
+		break;
+	case COMPLETE_ORIGIN:
+		ask_origin(s);
 		break;
 	case COMPLETE_FILTERS:
 		ask_filters(s);

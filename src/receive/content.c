@@ -205,6 +205,12 @@ int content_fd(const struct content *content)
 	return content->fd;
 }
 
+int content_read(const struct content *content, char *p, size_t octets,
+		 uint64_t at)
+{
+	return file_read_at(content->fd, p, octets, at);
+}
+
 uint64_t content_octets(const struct content *content)
 {
 	return content->octets;

@@ -44,6 +44,9 @@ enum content_state content_finish(struct content *content);
  * and the spool file's id, 0 for a memfd. */
 int content_fd(const struct content *content);
 uint64_t content_octets(const struct content *content);
+/* A part of it. Returns 0 or negative errno. */
+int content_read(const struct content *content, char *p, size_t octets,
+		 uint64_t at);
 uint64_t content_spool_id(const struct content *content);
 /* ENQUEUE named the spool file: it is `queue`'s now. */
 void content_hand_over(struct content *content);

@@ -35,6 +35,7 @@ enum session_state {
 enum session_op {
 	OP_NONE,
 	OP_TLS,
+	OP_ORIGIN,
 	OP_RESOLVE,
 	OP_SENDER,
 	OP_LOGIN,

@@ -24,6 +24,7 @@ void transaction_free(struct transaction **transaction)
 
 	if (t == NULL)
 		return;
+	origin_cancel(&t->origin);
 	resolve_cancel(&t->resolution);
 	if (t->handover != NULL)
 		handover_abandon(&t->handover);

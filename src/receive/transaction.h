@@ -12,6 +12,7 @@
 #include "receive/content.h"
 #include "receive/handover.h"
 #include "receive/outgoing.h"
+#include "receive/origin.h"
 #include "receive/resolve.h"
 #include "receive/sender.h"
 #include "smtp/data.h"
@@ -27,6 +28,7 @@ enum {
 enum complete_step {
 	COMPLETE_CONTENT,  /* what was written is flushed */
 	COMPLETE_FROM,     /* a login's own address */
+	COMPLETE_ORIGIN,   /* it is known who sent it, and its fields say so */
 	COMPLETE_FILTERS,  /* milters see it */
 	COMPLETE_EDITS,    /* what they changed is done to the content */
 	COMPLETE_ENVELOPE, /* and to sender and recipients */
@@ -64,11 +66,14 @@ struct transaction {
 	size_t recipient_room;
 	size_t target_count; /* of all recipients */
 
+	struct origin origin;
+
 	/* The content: body.c. */
 	struct data_reader data;
 	struct header_watch header;
 	struct delivered_watch delivered; /* to the alias that sends it on */
 	struct content *content;
+	struct slice own;          /* what we have put before all that came */
 	struct evbuffer *held;     /* what content does not take now; or NULL */
 	struct evbuffer *line;     /* begun, of the header; or NULL */
 	const struct reply *fault; /* the first; it is still read to its end */

@@ -156,6 +156,15 @@ int name_user(struct slice local, struct arena *arena, struct slice *ret_local)
 	return 0;
 }
 
+bool name_is_within(struct slice domain, struct slice ancestor)
+{
+	if (slice_equal(domain, ancestor))
+		return true;
+	return ancestor.n > 0 && domain.n > ancestor.n &&
+	       domain.p[domain.n - ancestor.n - 1] == '.' &&
+	       slice_equal(slice_tail(domain, domain.n - ancestor.n), ancestor);
+}
+
 static bool is_ip(int family, struct slice text)
 {
 	char copy[INET6_ADDRSTRLEN];

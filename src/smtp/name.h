@@ -34,6 +34,9 @@ int name_domain(struct slice domain, struct arena *arena,
  */
 int name_user(struct slice local, struct arena *arena, struct slice *ret_local);
 
+/* Whether a canonical domain is that ancestor, or below it. */
+bool name_is_within(struct slice domain, struct slice ancestor);
+
 /* True for an address literal with its brackets, RFC 5321 4.1.3. */
 bool name_is_literal(struct slice name);
 

@@ -8,9 +8,11 @@
 #include "net/stream.h"
 #include "receive/post_data.h"
 #include "receive/rewrite.h"
+#include "receive/verify.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -390,6 +392,18 @@ int content_fd(const struct content *content)
 	return -1;
 }
 
+int content_read(const struct content *content, char *p, size_t octets,
+		 uint64_t at)
+{
+	struct evbuffer_ptr begin;
+
+	if (evbuffer_ptr_set(content->octets, &begin, at, EVBUFFER_PTR_SET) < 0)
+		return -EIO;
+	assert(evbuffer_copyout_from(content->octets, &begin, p, octets) ==
+	       (ssize_t)octets);
+	return 0;
+}
+
 uint64_t content_octets(const struct content *content)
 {
 	return evbuffer_get_length(content->octets);
@@ -410,7 +424,7 @@ struct rewrite {
 	void *arg;
 };
 
-/* The body is taken to be all of the old content. */
+/* The body is taken to be the end of the old content. */
 struct rewrite *rewrite_start(struct event_base *base, struct spooler *spool,
 			      const struct rewrite_parts *parts,
 			      rewrite_on_done *on_done, void *arg)
@@ -420,14 +434,16 @@ struct rewrite *rewrite_start(struct event_base *base, struct spooler *spool,
 
 	(void)base;
 	assert(world->rewrite == NULL);
-	assert(parts->body.octets == evbuffer_get_length(old));
+	assert(parts->body.offset + parts->body.octets ==
+	       evbuffer_get_length(old));
 	r->content = content_new(spool, NULL, NULL);
 	(void)evbuffer_add(r->content->octets, parts->prefix.p,
 			   parts->prefix.n);
 	(void)evbuffer_add(r->content->octets, parts->header.p,
 			   parts->header.n);
-	(void)evbuffer_add(r->content->octets, evbuffer_pullup(old, -1),
-			   evbuffer_get_length(old));
+	(void)evbuffer_add(r->content->octets,
+			   evbuffer_pullup(old, -1) + parts->body.offset,
+			   parts->body.octets);
 	r->on_done = on_done;
 	r->arg = arg;
 	world->rewrite = r;
@@ -450,6 +466,70 @@ static void end_rewrite(struct rewrite *r)
 	r->on_done(CONTENT_OPEN, &r->content, r->arg);
 	assert(r->content == NULL);
 	mem_free(&r);
+}
+
+/* --- `verify` ----------------------------------------------------------------------------- */
+
+struct verify_call {
+	verify_on_spf *on_spf;
+	verify_on_message *on_message;
+	void *arg;
+};
+
+static struct verify_call *verify_begin(void *arg)
+{
+	struct verify_call *c = mem_new(sizeof(*c));
+
+	assert(world->verify == NULL && world->is_outside);
+	c->arg = arg;
+	world->verify = c;
+	return c;
+}
+
+struct verify_call *verify_spf(struct verifier *v,
+			       const struct msg_spf_wanted *question,
+			       verify_on_spf *done, void *arg)
+{
+	struct verify_call *c = verify_begin(arg);
+
+	(void)v;
+	assert(slice_equal(question->client_address, S("192.0.2.9")));
+	c->on_spf = done;
+	return c;
+}
+
+struct verify_call *verify_message(struct verifier *v,
+				   const struct msg_verify *message,
+				   int content_fd, verify_on_message *done,
+				   void *arg)
+{
+	struct verify_call *c = verify_begin(arg);
+
+	(void)v;
+	(void)content_fd;
+	assert(message->own_octets < message->content_octets);
+	c->on_message = done;
+	return c;
+}
+
+void verify_call_cancel(struct verify_call **call)
+{
+	if (*call == NULL)
+		return;
+	world->verify = NULL;
+	mem_free(call);
+}
+
+static void answer_verify(struct verify_call *c)
+{
+	struct verify_call call = *c;
+
+	world->verify = NULL;
+	mem_free(&c);
+	if (call.on_spf != NULL)
+		call.on_spf(&world->spf, call.arg);
+	else
+		call.on_message(&world->verified, call.arg);
 }
 
 /* --- hooks/post-data ---------------------------------------------------------------------- */
@@ -601,6 +681,8 @@ static void settle(void)
 			end_rewrite(world->rewrite);
 		else if (world->post_data != NULL)
 			end_post_data(world->post_data);
+		else if (world->verify != NULL)
+			answer_verify(world->verify);
 		else if (!filter_world_settle())
 			is_busy = stream_turn(world->stream);
 	}
@@ -649,7 +731,8 @@ void world_connect(struct world *w)
 	struct sockaddr_in in = { .sin_family = AF_INET,
 				  .sin_port = htons(12345) };
 
-	(void)inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	(void)inet_pton(AF_INET, w->is_outside ? "192.0.2.9" : "127.0.0.1",
+			&in.sin_addr);
 	memcpy(&peer, &in, sizeof(in));
 	session_new(&w->server, w->service, -1, &peer);
 	settle();

@@ -24,6 +24,9 @@ struct world {
 	bool content_fails;
 	struct slice hook_header;         /* what hooks/post-data says, if */
 	const struct reply *hook_refusal; /* either is there */
+	bool is_outside;    /* the client is 192.0.2.9, which nobody trusts */
+	struct msg_spf spf; /* what `verify` says of that */
+	struct msg_verified verified; /* and of its messages */
 	uint64_t now_ms;
 
 	size_t delivered;         /* messages */
@@ -41,6 +44,7 @@ struct world {
 	struct content *finished; /* the last one that was */
 	struct rewrite *rewrite;
 	struct post_data *post_data;
+	struct verify_call *verify;
 };
 
 /* The one world: fakes have no other way to find it. */

@@ -264,6 +264,7 @@ static const struct {
 		  "\tid xxxxxxxxxxxxx.1\r\n"
 		  "\ttls TLS_AES_128_GCM_SHA256 (TLSv1.3);\r\n"
 		  "\tSat, 21 Nov 2026 10:04:00 +0000\r\n"
+		  "Authentication-Results: mx.test;\r\n    auth=pass\r\n"
 		  "Subject: x\r\n"
 		  "Date: Sat, 21 Nov 2026 10:04:00 +0000\r\n"
 		  "Message-ID: <xxxxxxxxxxxxx.1@mx.test>\r\n"
@@ -277,9 +278,26 @@ static const struct {
 		  "\tid xxxxxxxxxxxxx.1\r\n"
 		  "\ttls TLS_AES_128_GCM_SHA256 (TLSv1.3);\r\n"
 		  "\tSat, 21 Nov 2026 10:04:00 +0000\r\n"
+		  "Authentication-Results: mx.test;\r\n    auth=pass\r\n"
 		  "A: b\r\n"
 		  "Date: Sat, 21 Nov 2026 10:04:00 +0000\r\n"
 		  "Message-ID: <xxxxxxxxxxxxx.1@mx.test>\r\n" },
+	{ .name = "who logs in claims nothing in our name",
+	  .service = LISTENER_SUBMISSIONS,
+	  .input = LOGIN MAIL RCPT
+	  "RCPT TO:<bob@example.com>\r\nDATA\r\nDate: x\r\nMessage-ID: y\r\n"
+	  "authentication-results\t: (x) \"mx.\\test\" 1;\r\n spf=pass\r\n"
+	  "Authentication-Results: other.test; spf=pass\r\n"
+	  "\r\nAuthentication-Results: mx.test; body\r\n.\r\n",
+	  .want = "Received: from c.test\r\n"
+		  "\tby mx.test (Culver) with ESMTPSA\r\n"
+		  "\tid xxxxxxxxxxxxx.1\r\n"
+		  "\ttls TLS_AES_128_GCM_SHA256 (TLSv1.3);\r\n"
+		  "\tSat, 21 Nov 2026 10:04:00 +0000\r\n"
+		  "Authentication-Results: mx.test;\r\n    auth=pass\r\n"
+		  "Date: x\r\nMessage-ID: y\r\n"
+		  "Authentication-Results: other.test; spf=pass\r\n"
+		  "\r\nAuthentication-Results: mx.test; body\r\n" },
 	{ .name = "what Sieve sends while LMTP waits goes to the queue",
 	  .input = TX "RCPT TO:<bob@example.com>\r\nDATA\r\n"
 		      "X-Sieve: Pigeonhole\r\n\r\n.\r\n",

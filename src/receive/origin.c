@@ -1,0 +1,158 @@
+#include "receive/origin.h"
+
+#include "conf/network.h"
+#include "receive/origin_fields.h"
+#include "receive/origin_policy.h"
+#include "receive/session-private.h"
+#include "receive/verify.h"
+
+static bool is_trusted(const struct session *s)
+{
+	const conf_list networks = s->server->conf->trusted_networks;
+	struct network network;
+
+	for (size_t i = 0; i < networks.count; i++)
+		if (network_parse(slice_of(networks.items[i]), &network) &&
+		    network_has(&network, &s->peer.any))
+			return true;
+	return false;
+}
+
+static bool is_outside(const struct session *s)
+{
+	return s->service == LISTENER_SMTP && s->login == NULL &&
+	       !is_trusted(s);
+}
+
+/* --- SPF ------------------------------------------------------------------------- */
+
+static void log_spf(const struct session *s, const struct msg_spf *answer)
+{
+	if (answer->problem.n == 0)
+		return;
+	LOG(LOG_DEBUG, &s->tx->log, "SPF has no clear answer",
+	    log_string("spf", authres_word(answer->result)),
+	    log_text("domain", answer->domain),
+	    log_text("problem", answer->problem));
+}
+
+static void on_spf(const struct msg_spf *answer, void *arg)
+{
+	struct session *s = arg;
+	struct transaction *t = s->tx;
+	struct origin *o = &t->origin;
+	origin_on_spf *then = o->on_spf;
+
+	o->call = NULL;
+	o->has_spf = true;
+	o->spf = answer->result < AUTHRES_COUNT ? answer->result
+						: AUTHRES_TEMPERROR;
+	o->is_helo = answer->is_helo;
+	o->spf_domain = arena_copy(t->arena, answer->domain);
+	o->spf_explanation = arena_copy(t->arena, answer->explanation);
+	log_spf(s, answer);
+	if (then == NULL)
+		return;
+	o->on_spf = NULL;
+	session_op_done(s);
+	arena_clear(s->server->scratch);
+	then(s);
+	session_run(s);
+}
+
+void origin_begin(struct session *s)
+{
+	struct transaction *t = s->tx;
+	const struct msg_spf_wanted question = {
+		.trace = t->trace,
+		.client_address = slice_of(s->peer_ip),
+		.helo = slice_of(s->hello),
+		.reverse_path = t->reverse_path,
+	};
+
+	t->origin.is_asked = is_outside(s);
+	if (t->origin.is_asked)
+		t->origin.call =
+			verify_spf(s->server->verifier, &question, on_spf, s);
+}
+
+bool origin_has_spf(struct session *s, origin_on_spf *then)
+{
+	struct origin *o = &s->tx->origin;
+
+	if (!o->is_asked || o->has_spf)
+		return true;
+	o->on_spf = then;
+	s->op = OP_ORIGIN;
+	return false;
+}
+
+const struct reply *origin_spf_refusal(const struct session *s,
+				       struct reply *room)
+{
+	const struct origin *o = &s->tx->origin;
+
+	if (!o->has_spf || o->spf != AUTHRES_FAIL ||
+	    !origin_refuses_spf(s->server->conf))
+		return NULL;
+	*room = origin_spf_reply(s);
+	return room;
+}
+
+/* --- DKIM and DMARC ---------------------------------------------------------------- */
+
+/* One line for each message. */
+static void log_results(const struct session *s,
+			const struct msg_verified *answer, struct slice results)
+{
+	const struct transaction *t = s->tx;
+	struct slice from = { .n = 0 };
+
+	if (answer->from_domains.count > 0)
+		from = answer->from_domains.items[0];
+	LOG(LOG_INFO, &t->log, "checked",
+	    log_string("spf", authres_word(t->origin.spf)),
+	    log_string("dmarc", authres_word(answer->dmarc)),
+	    log_string("aligned", authres_word(answer->alignment)),
+	    log_text("author", from), log_text("results", results),
+	    log_text("problem", answer->problem));
+}
+
+static void on_verified(const struct msg_verified *answer, void *arg)
+{
+	struct session *s = arg;
+	struct origin *o = &s->tx->origin;
+	origin_on_verdict *then = o->on_verdict;
+	struct reply room;
+	const struct reply *refusal;
+
+	o->call = NULL;
+	session_op_done(s);
+	arena_clear(s->server->scratch);
+	log_results(s, answer, origin_results(s, answer));
+	refusal = origin_refusal(s, answer, &room);
+	then(s, refusal, refusal != NULL ? S("") : origin_fields(s, answer));
+	session_run(s);
+}
+
+void origin_verify(struct session *s, origin_on_verdict *on_verdict)
+{
+	struct transaction *t = s->tx;
+	const struct msg_verify message = {
+		.trace = t->trace,
+		.content_octets = content_octets(t->content),
+		.own_octets = t->own.n,
+		.spf_result = t->origin.spf,
+		.spf_domain = t->origin.spf_domain,
+	};
+
+	t->origin.on_verdict = on_verdict;
+	s->op = OP_ORIGIN;
+	t->origin.call = verify_message(s->server->verifier, &message,
+					content_fd(t->content), on_verified, s);
+}
+
+void origin_cancel(struct origin *o)
+{
+	verify_call_cancel(&o->call);
+}
