@@ -11,6 +11,24 @@ bool origin_refuses_spf(const struct conf *conf)
 	return strcmp(conf->spf_fail, "reject") == 0;
 }
 
+/* A refusal in one line, whatever others had to say in it. */
+static struct reply reply_of(const struct session *s, uint16_t code,
+			     const struct slice *parts, size_t count)
+{
+	struct slice text = arena_join(s->server->scratch, parts, count);
+	char *out = arena_alloc(s->server->scratch, text.n + 1);
+
+	memcpy(out, text.p, text.n);
+	for (size_t i = 0; i < text.n; i++)
+		if (out[i] == '\n')
+			out[i] = ' ';
+	return (struct reply){
+		.code = code,
+		.status = { (uint8_t)(code / 100), 7, 1 },
+		.text = { out, text.n },
+	};
+}
+
 /* RFC 7208 8.4: 550, and 5.7.23 of RFC 7372. */
 struct reply origin_spf_reply(const struct session *s)
 {
@@ -24,11 +42,10 @@ struct reply origin_spf_reply(const struct session *s)
 		o->spf_explanation,
 	};
 
-	return (struct reply){
-		.code = 550,
-		.status = { 5, 7, 23 },
-		.text = arena_join(s->server->scratch, parts, 6),
-	};
+	struct reply r = reply_of(s, 550, parts, 6);
+
+	r.status[2] = 23;
+	return r;
 }
 
 /* --- our own name --------------------------------------------------------------- */
@@ -105,15 +122,8 @@ static const struct reply *refuse_own(const struct session *s,
 
 	if (result == AUTHRES_PASS)
 		return NULL;
-	*room = result == AUTHRES_TEMPERROR
-			? (struct reply){ .code = 451,
-					  .status = { 4, 7, 1 },
-					  .text = arena_join(s->server->scratch,
-							     deferred, 3) }
-			: (struct reply){ .code = 550,
-					  .status = { 5, 7, 1 },
-					  .text = arena_join(s->server->scratch,
-							     refused, 4) };
+	*room = result == AUTHRES_TEMPERROR ? reply_of(s, 451, deferred, 3)
+					    : reply_of(s, 550, refused, 4);
 	return room;
 }
 
@@ -152,11 +162,7 @@ static const struct reply *check_dmarc(const struct session *s,
 	if (answer->policy != DMARC_REJECT ||
 	    strcmp(s->server->conf->dmarc, "enforce") != 0)
 		return NULL;
-	*room = (struct reply){
-		.code = 550,
-		.status = { 5, 7, 1 },
-		.text = arena_join(s->server->scratch, parts, 2),
-	};
+	*room = reply_of(s, 550, parts, 2);
 	return room;
 }
 

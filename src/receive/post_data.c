@@ -110,8 +110,8 @@ struct post_data *post_data_start(struct session *s, post_data_on_end *done,
 		.on_tls = stream_tls_version(s->stream).n > 0,
 		.is_from_local_domain = domains_is_local(
 			s->server->domains, transaction_sender_domain(t)),
-		.is_spf_pass = t->origin.has_spf &&
-			       t->origin.spf == AUTHRES_PASS,
+		.is_spf_pass =
+			t->origin.has_spf && t->origin.spf == AUTHRES_PASS,
 	};
 
 	p->session = s;

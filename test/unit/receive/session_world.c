@@ -696,6 +696,8 @@ struct world *world_new(enum listener_service service)
 	conf->hostname = "mx.test";
 	conf->mailname = "host.test";
 	conf->session_timeout = 300;
+	conf->sender_check = "off";
+	conf->login_message_limit = conf->login_recipient_limit = 0;
 	world = w;
 	w->server.conf = conf;
 	w->server.scratch = arena_new(1 << 20);
