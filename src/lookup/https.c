@@ -176,6 +176,8 @@ static CURLcode trust(CURL *easy, void *ctx, void *arg)
 	const struct https_call *c = arg;
 
 	(void)easy;
+	if (tls_client_store(c->roots) == NULL)
+		return CURLE_FAILED_INIT;
 	SSL_CTX_set1_cert_store(ctx, tls_client_store(c->roots));
 	return CURLE_OK;
 }

@@ -28,8 +28,13 @@ struct request {
 struct lookup {
 	struct role_self *self;
 	char *anchors, *next_anchors; /* next: between BEGIN and COMMIT */
+	char *roots, *next_roots;     /* PEM; likewise */
 	char *hostname;
-	struct dns *dns; /* from start() on */
+	struct tls_client *trust; /* by the roots */
+	struct dns *dns;          /* from start() on, with the next three */
+	struct fetcher *fetcher;
+	struct sts_known *known;
+	struct sts_desk *sts;
 	struct route_world world;
 	TAILQ_HEAD(, request) requests;
 	size_t request_count;
@@ -48,13 +53,19 @@ static void request_free(struct request *q)
 static void send_route(struct link *to, uint64_t id,
 		       const struct route_answer *answer)
 {
-	const struct message m = { .type = MESSAGE_ROUTE,
-				   .fd = -1,
-				   .route = { .id = id,
-					      .result = answer->result,
-					      .hosts = answer->hosts,
-					      .is_secure = answer->is_secure,
-					      .problem = answer->problem } };
+	const struct message m = {
+		.type = MESSAGE_ROUTE,
+		.fd = -1,
+		.route = { .id = id,
+			   .result = answer->result,
+			   .hosts = answer->hosts,
+			   .is_secure = answer->is_secure,
+			   .problem = answer->problem,
+			   .sts = answer->sts.sts,
+			   .is_sts_fresh = answer->sts.is_fresh,
+			   .sts_failure = answer->sts.failure,
+			   .sts_problem = answer->sts.problem }
+	};
 
 	link_send(to, &m, -1);
 }
@@ -108,9 +119,14 @@ static void on_message(struct role_self *self, struct link *from,
 	struct lookup *l = arg;
 
 	(void)self;
-	/* Nobody may ask before START. */
-	if (m->type == MESSAGE_ROUTE_WANTED && l->dns != NULL)
+	if (l->dns == NULL)
+		return; /* nobody may ask before START */
+	if (m->type == MESSAGE_ROUTE_WANTED)
 		on_route_wanted(l, from, &m->route_wanted);
+	else if (m->type == MESSAGE_STS_KNOWN)
+		sts_known_on_answer(l->known, &m->sts_known);
+	else if (m->type == MESSAGE_STS_STALE)
+		sts_refresh(l->sts, &m->sts_stale);
 }
 
 /* cppcheck-suppress constParameter ; the type is role.h's */
@@ -123,6 +139,18 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	TAILQ_FOREACH_SAFE(q, &l->requests, entry, next)
 		if (q->from == peer)
 			request_free(q);
+	if (link_peer(peer) == ROLE_QUEUE && l->known != NULL)
+		sts_known_lose(l->known);
+}
+
+static bool send_to_queue(const struct message *m, void *arg)
+{
+	const struct lookup *l = arg;
+	struct link *queue = role_peer(l->self, ROLE_QUEUE, 0);
+
+	if (queue != NULL)
+		link_send(queue, m, -1);
+	return queue != NULL;
 }
 
 /* --- configuration ------------------------------------------------------------------ */
@@ -141,10 +169,28 @@ static void on_conf_part(struct role_self *self, struct message *m, void *arg)
 	struct lookup *l = arg;
 
 	(void)self;
-	if (m->type != MESSAGE_CONF_TRUST_ANCHOR)
+	if (m->type == MESSAGE_CONF_TRUST_ANCHOR) {
+		mem_free(&l->next_anchors);
+		l->next_anchors = string_of(m->conf_trust_anchor.text);
+	} else if (m->type == MESSAGE_CONF_ROOTS) {
+		mem_free(&l->next_roots);
+		l->next_roots = string_of(m->conf_roots.text);
+	}
+}
+
+/* Reading them takes a while. */
+static void take_roots(struct lookup *l)
+{
+	bool is_same = l->roots != NULL && l->next_roots != NULL &&
+		       strcmp(l->roots, l->next_roots) == 0;
+
+	mem_free(&l->roots);
+	l->roots = l->next_roots;
+	l->next_roots = NULL;
+	if (is_same && l->trust != NULL)
 		return;
-	mem_free(&l->next_anchors);
-	l->next_anchors = string_of(m->conf_trust_anchor.text);
+	tls_client_free(&l->trust);
+	l->trust = tls_client_new(slice_of(l->roots));
 }
 
 static struct dns_config dns_config(const struct lookup *l)
@@ -160,6 +206,14 @@ static struct dns_config dns_config(const struct lookup *l)
 	};
 }
 
+static void configure_sts(struct lookup *l)
+{
+	const struct conf *conf = role_conf(l->self);
+
+	fetcher_configure(l->fetcher, l->trust, conf->outbound_loopback);
+	sts_desk_configure(l->sts, (unsigned)conf->sts_port);
+}
+
 static void on_conf(struct role_self *self, void *arg)
 {
 	struct lookup *l = arg;
@@ -172,10 +226,12 @@ static void on_conf(struct role_self *self, void *arg)
 	mem_free(&l->hostname);
 	l->hostname = mem_string(role_conf(self)->hostname);
 	l->world.hostname = slice_of(l->hostname);
+	take_roots(l);
 	if (l->dns == NULL)
 		return;
 	config = dns_config(l);
 	dns_configure(l->dns, &config);
+	configure_sts(l);
 }
 
 static void start(struct role_self *self, void *arg)
@@ -184,8 +240,13 @@ static void start(struct role_self *self, void *arg)
 	struct dns_config config = dns_config(l);
 
 	l->dns = dns_new(role_base(self), &config);
+	l->fetcher = fetcher_new(role_base(self), l->dns);
+	l->known = sts_known_new(role_base(self), send_to_queue, l);
+	l->sts = sts_desk_new(l->dns, l->fetcher, l->known);
+	configure_sts(l);
 	l->world.base = role_base(self);
 	l->world.dns = l->dns;
+	l->world.sts = l->sts;
 	l->world.is_own = is_own;
 	l->world.is_own_arg = l;
 }
@@ -205,10 +266,18 @@ int lookup_main(unsigned index)
 	int status;
 
 	TAILQ_INIT(&l.requests);
+	if (!https_set_up()) /* it reads files: before the cage is shut */
+		return 1;
 	status = role_main(&program, index, &l);
 	while ((q = TAILQ_FIRST(&l.requests)) != NULL)
 		request_free(q);
+	sts_desk_free(&l.sts);
+	sts_known_free(&l.known);
+	fetcher_free(&l.fetcher);
 	dns_free(&l.dns);
+	tls_client_free(&l.trust);
+	mem_free(&l.roots);
+	mem_free(&l.next_roots);
 	mem_free(&l.anchors);
 	mem_free(&l.next_anchors);
 	mem_free(&l.hostname);

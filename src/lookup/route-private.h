@@ -39,6 +39,9 @@ struct route {
 	struct arena *arena;
 	struct slice domain;
 	struct dns_query *mx;
+	struct sts_question *sts; /* NULL: answered, or not asked */
+	struct sts_answer policy;
+	bool is_finished; /* but for the policy */
 	struct candidate candidates[ROUTE_HOSTS_MAX];
 	size_t count;
 	size_t open; /* questions of the present step */

@@ -17,6 +17,7 @@ static void route_free(struct route **route)
 	struct route *r = *route;
 
 	dns_cancel(&r->mx);
+	sts_cancel(&r->sts);
 	for (size_t i = 0; i < r->count; i++) {
 		dns_cancel(&r->candidates[i].ipv6.query);
 		dns_cancel(&r->candidates[i].ipv4.query);
@@ -70,11 +71,12 @@ static void copy_host(const struct candidate *c, struct host *ret_host)
 	};
 }
 
-void route_finish(struct route *r)
+static void end_well(struct route *r)
 {
 	struct host hosts[ROUTE_HOSTS_MAX];
 	struct route_answer answer = { .result = ROUTE_HOSTS,
-				       .is_secure = r->is_secure };
+				       .is_secure = r->is_secure,
+				       .sts = r->policy };
 
 	for (size_t i = 0; i < r->count; i++)
 		if (r->candidates[i].address_count > 0)
@@ -82,6 +84,30 @@ void route_finish(struct route *r)
 				  &hosts[answer.hosts.count++]);
 	answer.hosts.items = hosts;
 	end(r, &answer);
+}
+
+/* Hosts without the policy are not to be used. */
+void route_finish(struct route *r)
+{
+	r->is_finished = true;
+	if (r->sts != NULL)
+		return;
+	if (r->policy.is_try_later)
+		route_fail(r, ROUTE_TRY_LATER, r->domain, r->policy.problem);
+	else
+		end_well(r);
+}
+
+static void on_policy(const struct sts_answer *answer, void *arg)
+{
+	struct route *r = arg;
+
+	r->sts = NULL;
+	r->policy = *answer;
+	r->policy.sts = sts_copy(&answer->sts, r->arena);
+	r->policy.problem = arena_copy(r->arena, answer->problem);
+	if (r->is_finished)
+		route_finish(r);
 }
 
 /* --- MX --------------------------------------------------------------------------- */
@@ -220,6 +246,15 @@ static void take_a_turn(struct route *r)
 	(void)event_add(r->on_turn, &(struct timeval){ 0 });
 }
 
+static void ask_domain(struct route *r)
+{
+	const struct route_world *world = r->world;
+
+	r->mx = dns_ask(world->dns, r->domain, DNS_MX, on_mx, r);
+	if (world->sts != NULL)
+		r->sts = sts_ask(world->sts, r->domain, on_policy, r);
+}
+
 struct route *route_start(const struct route_world *world, struct slice domain,
 			  struct slices hosts, route_done *done, void *arg)
 {
@@ -236,8 +271,7 @@ struct route *route_start(const struct route_world *world, struct slice domain,
 	} else {
 		r->refusal = refusal_of(r, domain);
 		if (r->refusal.n == 0)
-			r->mx = dns_ask(world->dns, r->domain, DNS_MX, on_mx,
-					r);
+			ask_domain(r);
 	}
 	if (r->mx == NULL && r->open == 0)
 		take_a_turn(r);

@@ -1,12 +1,13 @@
 /*
  * The hosts that take mail for a domain: RFC 5321 5.1, RFC 7505, and what
  * RFC 7672 wants to know of them. Three steps, each of which asks all it needs
- * at once: the domain's MX; the hosts' addresses; their TLSA records.
+ * at once: the domain's MX; the hosts' addresses; their TLSA records. Beside
+ * them, the domain's policy of MTA-STS is found (sts.h).
  */
 #ifndef LOOKUP_ROUTE_H
 #define LOOKUP_ROUTE_H
 
-#include "dns/dns.h"
+#include "lookup/sts.h"
 #include "proc/message.h"
 
 enum { ROUTE_HOSTS_MAX = 10, ROUTE_ADDRESSES_MAX = 8 };
@@ -17,6 +18,7 @@ struct route;
 struct route_world {
 	struct event_base *base;
 	struct dns *dns;
+	struct sts_desk *sts; /* NULL: policies are not asked for */
 	struct slice
 		hostname; /* ours: mail for a domain does not go back there */
 	/* Whether an address, as text, is our own. */
@@ -30,6 +32,7 @@ struct route_answer {
 	struct hosts hosts;
 	bool is_secure;
 	struct slice problem;
+	struct sts_answer sts; /* with ROUTE_HOSTS */
 };
 
 /* The answer lives during the call; the route ends with it. Never called from

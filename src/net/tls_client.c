@@ -104,7 +104,7 @@ size_t tls_client_roots(const struct tls_client *client)
 
 X509_STORE *tls_client_store(const struct tls_client *client)
 {
-	return SSL_CTX_get_cert_store(client->ctx);
+	return client->ctx != NULL ? SSL_CTX_get_cert_store(client->ctx) : NULL;
 }
 
 /* --- requests ------------------------------------------------------------------- */

@@ -22,7 +22,8 @@ struct tls_client *tls_client_ref(struct tls_client *client);
 void tls_client_free(struct tls_client **client);
 /* How many roots there are. */
 size_t tls_client_roots(const struct tls_client *client);
-/* They themselves, for another library's TLS; the client's. */
+/* They themselves, for another library's TLS; the client's. NULL if there is
+ * no TLS at all. */
 X509_STORE *tls_client_store(const struct tls_client *client);
 
 struct tls_client_request {

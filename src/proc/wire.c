@@ -63,6 +63,19 @@ void wire_put_slices(struct wire_writer *w, struct slices v)
 		wire_put_slice(w, v.items[i]);
 }
 
+struct sts sts_copy(const struct sts *sts, struct arena *arena)
+{
+	struct slice *items =
+		arena_array(arena, sts->patterns.count, sizeof(*items));
+	struct sts copy = *sts;
+
+	for (size_t i = 0; i < sts->patterns.count; i++)
+		items[i] = arena_copy(arena, sts->patterns.items[i]);
+	copy.id = arena_copy(arena, sts->id);
+	copy.patterns.items = items;
+	return copy;
+}
+
 struct target target_copy(struct target target, struct arena *arena)
 {
 	target.address = arena_copy(arena, target.address);

@@ -137,6 +137,9 @@ struct sts {
 	uint64_t tried;         /* the last time that was tried */
 };
 
+/* With its octets in arena. */
+struct sts sts_copy(const struct sts *sts, struct arena *arena);
+
 /* Which recipients in the queue an operator means: those that all of it fits.
  * Addresses: "user@domain", "@domain"; "<>" is the null sender. */
 struct selector {
