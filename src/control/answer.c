@@ -226,7 +226,37 @@ static json_t *hex(struct slice octets)
 	return json;
 }
 
-static json_t *host(const struct host *h)
+static json_t *sts(const struct msg_route *m)
+{
+	const struct sts *s = &m->sts;
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "id", text(s->id));
+	(void)json_object_set_new(object, "mode",
+				  json_string(sts_mode_word(s->mode)));
+	(void)json_object_set_new(object, "max_age", number(s->max_age_s));
+	(void)json_object_set_new(object, "mx", texts(s->patterns));
+	(void)json_object_set_new(object, "fetched", number(s->fetched));
+	(void)json_object_set_new(
+		object, "source",
+		json_string(m->is_sts_fresh ? "fetched" : "kept"));
+	return object;
+}
+
+/* What MTA-STS says of a host: with DANE, nothing. */
+static const char *sts_word(const struct msg_route *m, const struct host *h)
+{
+	const struct sts_policy policy = {
+		.patterns = m->sts.patterns.items,
+		.pattern_count = m->sts.patterns.count,
+	};
+
+	if (m->sts.mode == STS_NONE || h->tlsa.count > 0)
+		return "none";
+	return sts_policy_names(&policy, h->name) ? "named" : "unnamed";
+}
+
+static json_t *host(const struct msg_route *m, const struct host *h)
 {
 	json_t *object = json_object(), *tlsa = json_array();
 
@@ -238,6 +268,7 @@ static json_t *host(const struct host *h)
 	(void)json_object_set_new(object, "secure", json_boolean(h->is_secure));
 	(void)json_object_set_new(object, "dane", json_string(dane_name(h)));
 	(void)json_object_set_new(object, "tlsa", tlsa);
+	(void)json_object_set_new(object, "sts", json_string(sts_word(m, h)));
 	return object;
 }
 
@@ -262,7 +293,7 @@ void answer_route(struct evbuffer *out, const struct msg_route *m,
 	json_t *object = json_object(), *hosts = json_array();
 
 	for (size_t i = 0; i < m->hosts.count; i++)
-		(void)json_array_append_new(hosts, host(&m->hosts.items[i]));
+		(void)json_array_append_new(hosts, host(m, &m->hosts.items[i]));
 	(void)json_object_set_new(object, "result",
 				  json_string(route_name(m->result)));
 	(void)json_object_set_new(object, "secure", json_boolean(m->is_secure));
@@ -271,6 +302,9 @@ void answer_route(struct evbuffer *out, const struct msg_route *m,
 	if (smarthost != NULL)
 		(void)json_object_set_new(object, "smarthost",
 					  smarthost_json(smarthost));
+	if (m->sts.id.n > 0)
+		(void)json_object_set_new(object, "sts", sts(m));
+	(void)json_object_set_new(object, "sts_problem", text(m->sts_problem));
 	put(out, object);
 }
 

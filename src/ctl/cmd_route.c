@@ -51,7 +51,35 @@ static void print_host(const json_t *host)
 	for (i = 0; i < sizeof(dane_words) / sizeof(dane_words[0]); i++)
 		if (strcmp(dane_words[i].dane, dane) == 0)
 			(void)printf(" (%s)", dane_words[i].words);
+	if (strcmp(ask_text(host, "sts"), "unnamed") == 0)
+		(void)fputs(" (its policy does not name it)", stdout);
 	(void)putchar('\n');
+}
+
+/* RFC 8461 */
+static void print_policy(const json_t *line)
+{
+	const json_t *sts = json_object_get(line, "sts");
+	const json_t *patterns = json_object_get(sts, "mx"), *pattern;
+	size_t i;
+
+	if (sts != NULL) {
+		(void)printf("MTA-STS: %s, id ", ask_text(sts, "mode"));
+		ctl_print(ask_text(sts, "id"));
+		(void)printf(", %s, max_age %lld:", ask_text(sts, "source"),
+			     (long long)ask_number(sts, "max_age"));
+		json_array_foreach(patterns, i, pattern)
+		{
+			(void)putchar(' ');
+			ctl_print(json_is_string(pattern)
+					  ? json_string_value(pattern)
+					  : "");
+		}
+		(void)putchar('\n');
+	}
+	ctl_print(ask_text(line, "sts_problem"));
+	if (ask_text(line, "sts_problem")[0] != '\0')
+		(void)putchar('\n');
 }
 
 static void print_route(const json_t *line)
@@ -72,6 +100,7 @@ static void print_route(const json_t *line)
 	    json_array_size(hosts) > 0)
 		(void)puts("The domain is not signed with DNSSEC, or that "
 			   "could not be proved.");
+	print_policy(line);
 	ctl_print(ask_text(line, "problem"));
 	if (ask_text(line, "problem")[0] != '\0')
 		(void)putchar('\n');

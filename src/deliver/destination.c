@@ -193,6 +193,7 @@ static bool is_better(const struct remote_route *route,
 {
 	return old == NULL || remote_route_count(old) == 0 ||
 	       remote_route_count(route) > 0 ||
+	       remote_route_is_forbidden(route) ||
 	       remote_route_refusal(route)->kind == OUTCOME_REFUSED;
 }
 

@@ -17,6 +17,11 @@ struct remote_route {
 	struct slice domain;
 	bool is_secure;
 	struct outcome refusal;
+	struct sts sts;
+	enum tlsrpt_result sts_failure;
+	struct slice sts_problem;
+	struct slice unnamed[REMOTE_HOPS_MAX];
+	size_t unnamed_count;
 };
 
 /* --- addresses ------------------------------------------------------------------- */
@@ -114,14 +119,28 @@ static const struct outcome bogus_tlsa = {
 	.status = { 4, 7, 5 },
 	.text = SLICE("the TLSA records of its host cannot be had securely"),
 };
+static const struct outcome not_named = {
+	.kind = OUTCOME_DEFERRED,
+	.status = { 4, 7, 5 },
+	.text = SLICE("none of its hosts is one that its policy (MTA-STS) "
+		      "names"),
+};
+
+static bool has_dane(const struct host *host)
+{
+	return host->tlsa.count > 0;
+}
 
 static enum smtp_security demanded_by(const struct host *host,
+				      enum sts_mode sts,
 				      const struct remote_rules *rules)
 {
 	if (rules->is_smarthost)
 		return SMTP_VERIFIED;
-	if (host->tlsa.count > 0)
+	if (has_dane(host))
 		return SMTP_DANE;
+	if (sts == STS_ENFORCE)
+		return SMTP_VERIFIED;
 	return host->has_tlsa ? SMTP_ENCRYPTED : SMTP_OPPORTUNISTIC;
 }
 
@@ -132,6 +151,28 @@ static struct slices copy_slices(struct slices in, struct arena *arena)
 	for (size_t i = 0; i < in.count; i++)
 		items[i] = arena_copy(arena, in.items[i]);
 	return (struct slices){ items, in.count };
+}
+
+static bool is_named(const struct remote_route *r, struct slice host)
+{
+	const struct sts_policy policy = {
+		.patterns = r->sts.patterns.items,
+		.pattern_count = r->sts.patterns.count,
+	};
+
+	return sts_policy_names(&policy, host);
+}
+
+/* Whether the policy forbids it. */
+static bool is_passed_over(struct remote_route *r, const struct host *host)
+{
+	if (r->sts.mode == STS_NONE || has_dane(host) ||
+	    is_named(r, host->name))
+		return false;
+	if (r->unnamed_count < REMOTE_HOPS_MAX)
+		r->unnamed[r->unnamed_count++] =
+			arena_copy(r->arena, host->name);
+	return r->sts.mode == STS_ENFORCE;
 }
 
 static void add_hop(struct remote_route *r, const struct host *host,
@@ -152,9 +193,12 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	}
 	hop.host = arena_copy(r->arena, host->name);
 	hop.address = arena_copy(r->arena, address);
-	hop.security = demanded_by(host, rules);
+	hop.sts = has_dane(host) ? STS_NONE : r->sts.mode;
+	hop.is_unnamed = hop.sts != STS_NONE && !is_named(r, host->name);
+	hop.security = demanded_by(host, hop.sts, rules);
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
-	hop.is_host_proven = r->is_secure || r->domain.n == 0;
+	hop.is_host_proven =
+		r->is_secure || r->domain.n == 0 || hop.sts == STS_ENFORCE;
 	r->hops[r->count++] = hop;
 }
 
@@ -168,6 +212,10 @@ static void add_hosts(struct remote_route *r, struct hosts hosts,
 		if (host->is_tlsa_bogus && !rules->is_relaxed &&
 		    !rules->is_smarthost) {
 			r->refusal = bogus_tlsa;
+			continue;
+		}
+		if (is_passed_over(r, host)) {
+			r->refusal = not_named;
 			continue;
 		}
 		for (size_t k = 0; k < host->addresses.count; k++)
@@ -223,6 +271,13 @@ struct remote_route *remote_route_new(const struct msg_route *m,
 	r->arena = arena_new(ROUTE_ARENA_OCTETS);
 	r->domain = arena_copy(r->arena, domain);
 	r->is_secure = m->is_secure;
+	if (!rules->is_relaxed)
+		r->sts = sts_copy(&m->sts, r->arena);
+	r->sts_failure = m->sts_failure < TLSRPT_RESULTS
+				 ? (enum tlsrpt_result)m->sts_failure
+				 : TLSRPT_SUCCESS;
+	r->sts_problem = arena_copy(
+		r->arena, slice_head(m->sts_problem, WIRE_TEXT_OCTETS));
 	if (m->result == ROUTE_HOSTS) {
 		add_hosts(r, m->hosts, rules);
 	} else {
@@ -275,4 +330,30 @@ struct slices remote_route_names(const struct remote_route *route)
 const struct outcome *remote_route_refusal(const struct remote_route *route)
 {
 	return &route->refusal;
+}
+
+bool remote_route_is_forbidden(const struct remote_route *route)
+{
+	return route->count == 0 && route->unnamed_count > 0 &&
+	       route->sts.mode == STS_ENFORCE;
+}
+
+const struct sts *remote_route_sts(const struct remote_route *route)
+{
+	return &route->sts;
+}
+
+enum tlsrpt_result remote_route_sts_failure(const struct remote_route *route)
+{
+	return route->sts_failure;
+}
+
+struct slice remote_route_sts_problem(const struct remote_route *route)
+{
+	return route->sts_problem;
+}
+
+struct slices remote_route_unnamed(const struct remote_route *route)
+{
+	return (struct slices){ route->unnamed, route->unnamed_count };
 }

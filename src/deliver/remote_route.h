@@ -1,12 +1,14 @@
 /*
  * A way to a destination: what `lookup` answered, as addresses to connect to,
- * each with what is asked of a connection there. Immutable and counted: a
+ * each with what is asked of a connection there: by DANE for hosts that have
+ * it, else by the domain's policy of MTA-STS (RFC 8461 2). Immutable and counted: a
  * session may use it longer than its destination does.
  */
 #ifndef DELIVER_REMOTE_ROUTE_H
 #define DELIVER_REMOTE_ROUTE_H
 
 #include "deliver/smtp_conn.h"
+#include "mail/tlsrpt.h"
 #include "proc/message.h"
 
 #include <sys/socket.h>
@@ -30,12 +32,17 @@ struct remote_hop {
 	struct slice address; /* as text */
 	struct sockaddr_storage to;
 	socklen_t to_octets;
-	/* What policy demands: DANE (RFC 7672 2.2) or nothing; of a smarthost
-	 * always a certificate. */
+	/* What is demanded: by DANE (RFC 7672 2.2), by MTA-STS, or nothing; of a
+	 * smarthost always a certificate. */
 	enum smtp_security security;
 	struct slices tlsa;
-	/* That it is the domain's was validated, or is the operator's word. */
+	/* That it is the domain's was validated, is what an enforced policy
+	 * says, or is the operator's word. */
 	bool is_host_proven;
+	/* The mode of the policy, where DANE says nothing: certificates are for
+	 * the host alone then (RFC 8461 4.1). */
+	enum sts_mode sts;
+	bool is_unnamed; /* the policy, in testing, does not name the host */
 };
 
 struct remote_route;
@@ -54,7 +61,18 @@ const struct remote_hop *remote_route_hop(const struct remote_route *route,
 /* The other names that certificates may have; none or one. */
 struct slices remote_route_names(const struct remote_route *route);
 
+/* The domain's policy of MTA-STS; its id is empty if there is none. What
+ * fetching it met last: enum tlsrpt_result, and in words. */
+const struct sts *remote_route_sts(const struct remote_route *route);
+enum tlsrpt_result remote_route_sts_failure(const struct remote_route *route);
+struct slice remote_route_sts_problem(const struct remote_route *route);
+/* The hosts that it does not name, and for which DANE does not speak: passed
+ * over where it is enforced, used in testing. */
+struct slices remote_route_unnamed(const struct remote_route *route);
+
 /* If there are no hops: what that means for mail. The text is the route's. */
 const struct outcome *remote_route_refusal(const struct remote_route *route);
+/* It is the domain's own policy that leaves no host. */
+bool remote_route_is_forbidden(const struct remote_route *route);
 
 #endif

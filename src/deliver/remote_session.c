@@ -116,7 +116,21 @@ static enum smtp_security security_of(const struct remote_session *s)
 	return security;
 }
 
-/* Says so if it is only our memory that wants better TLS. */
+/* Who wants better TLS than the host has; NULL: what it says is clear. */
+static const char *demand_of(const struct remote_session *s)
+{
+	if (security_of(s) == hop_of(s)->security)
+		return hop_of(s)->sts == STS_ENFORCE
+			       ? "its policy (MTA-STS) demands TLS with a "
+				 "certificate that proves who the host is"
+			       : NULL;
+	return s->tls_floor == TLS_LEVEL_VERIFIED
+		       ? "mail for this domain was protected by verified TLS "
+			 "before, and less is not accepted"
+		       : "mail for this domain was protected by TLS before, "
+			 "and less is not accepted";
+}
+
 static void fail_end(struct remote_session *s, enum smtp_end end,
 		     const struct outcome *why)
 {
@@ -136,12 +150,8 @@ static void fail_end(struct remote_session *s, enum smtp_end end,
 		return;
 	}
 	if (is_tls && s->tls_demand == TLS_DEMAND_USUAL &&
-	    security_of(s) != hop_of(s)->security) {
-		n = snprintf(text, sizeof(text),
-			     "mail for this domain was protected by %sTLS "
-			     "before, and less is not accepted: %.*s",
-			     s->tls_floor == TLS_LEVEL_VERIFIED ? "verified "
-								: "",
+	    demand_of(s) != NULL) {
+		n = snprintf(text, sizeof(text), "%s: %.*s", demand_of(s),
 			     (int)slice_head(why->text, 800).n, why->text.p);
 		o.text = (struct slice){ text, (size_t)n };
 	}
@@ -173,6 +183,29 @@ static void try_next_hop(struct remote_session *s)
 	s->hops_left--;
 	s->hop = (s->hop + 1) % remote_route_count(s->route);
 	try_hop(s);
+}
+
+/* A policy in testing: what it would forbid is told, and done all the same. */
+static void note_testing(const struct remote_session *s)
+{
+	const struct remote_hop *hop = hop_of(s);
+	struct stream_tls_peer peer;
+	const char *problem = NULL;
+
+	if (hop->sts != STS_TESTING)
+		return;
+	if (hop->is_unnamed)
+		problem = "the policy does not name it";
+	else if (!smtp_conn_is_tls(s->conn, &peer))
+		problem = "there is no TLS";
+	else if (!peer.is_verified_pkix)
+		problem = peer.problem;
+	if (problem != NULL)
+		LOG(LOG_INFO, NULL,
+		    "a policy of MTA-STS, in testing, would not have this host",
+		    log_text("host", hop->host),
+		    log_text("address", hop->address),
+		    log_string("problem", problem));
 }
 
 static void see_level(struct remote_session *s)
@@ -225,8 +258,10 @@ static void on_idle(void *arg)
 		pass_over(s);
 		return;
 	}
-	if (!s->is_established)
+	if (!s->is_established) {
 		see_level(s);
+		note_testing(s);
+	}
 	s->is_established = true;
 	s->is_proven = s->has_begun;
 	s->calls->on_ready(s->arg);
@@ -273,7 +308,8 @@ static void talk(struct remote_session *s, int fd)
 	static const struct smtp_login no_login = { .user = SLICE("") };
 	const struct smarthost *smarthost = s->smarthost;
 	const struct remote_hop *hop = hop_of(s);
-	struct slices names = remote_route_names(s->route);
+	const bool is_sts = hop->sts != STS_NONE;
+	const struct slices names = remote_route_names(s->route);
 	const struct smtp_conn_config config = {
 		.hostname = s->hostname,
 		.security = s->is_plain ? SMTP_PLAIN : security_of(s),
@@ -281,7 +317,8 @@ static void talk(struct remote_session *s, int fd)
 		.who = {
 			.server_name = hop->host,
 			.other_names = names.items,
-			.other_count = names.count,
+			.other_count = is_sts ? 0 : names.count,
+			.ignores_common_name = is_sts,
 			.tlsa = hop->tlsa.items,
 			.tlsa_count = hop->tlsa.count,
 		},

@@ -127,6 +127,7 @@ struct tls_client_request tls_client_request_copy(
 		.other_names = copy_all(request->other_names,
 					request->other_count, arena),
 		.other_count = request->other_count,
+		.ignores_common_name = request->ignores_common_name,
 		.tlsa = copy_all(request->tlsa, request->tlsa_count, arena),
 		.tlsa_count = request->tlsa_count,
 	};
@@ -160,7 +161,11 @@ static bool set_names(SSL *ssl, const struct tls_client_request *request)
 {
 	struct name name;
 
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_set_hostflags(ssl,
+			  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+				  (request->ignores_common_name
+					   ? X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+					   : 0));
 	if (!take_name(request->server_name, &name) ||
 	    SSL_set1_host(ssl, name.text) != 1 ||
 	    (!is_ip(&name) && SSL_set_tlsext_host_name(ssl, name.text) != 1))

@@ -34,6 +34,9 @@ struct tls_client_request {
 	/* Other names the certificate may have in its place. */
 	const struct slice *other_names;
 	size_t other_count;
+	/* Only a subjectAltName tells for whom it is (RFC 8461 4.1); else, where
+	 * there is none, the subject's common name. */
+	bool ignores_common_name;
 	/* Records of RFC 6698: usage, selector, matching type, an octet each,
 	 * and the data. None: the roots decide. DANE-EE(3) holds whatever name
 	 * and date the certificate has, DANE-TA(2) for the names above (RFC
