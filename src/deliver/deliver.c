@@ -252,6 +252,8 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 		commands_use_hook(d->commands, peer);
 	else if (link_peer(peer) == ROLE_LOOKUP && d->remote != NULL)
 		remote_use_lookup(d->remote, peer);
+	else if (link_peer(peer) == ROLE_QUEUE && d->remote != NULL)
+		remote_use_queue(d->remote, peer);
 }
 
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
@@ -265,6 +267,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 		commands_use_hook(d->commands, NULL);
 	if (link_peer(peer) == ROLE_LOOKUP)
 		remote_use_lookup(d->remote, NULL);
+	if (link_peer(peer) == ROLE_QUEUE)
+		remote_use_queue(d->remote, NULL);
 	jobs_forget(d->jobs, peer);
 	leave_if_drained(d);
 }
@@ -344,6 +348,7 @@ static void start(struct role_self *self, void *arg)
 	commands_use_hook(d->commands, role_peer(self, ROLE_HOOK, 0));
 	d->remote = remote_new(role_base(self), &outside, tls);
 	remote_use_lookup(d->remote, role_peer(self, ROLE_LOOKUP, 0));
+	remote_use_queue(d->remote, role_peer(self, ROLE_QUEUE, 0));
 	d->jobs = jobs_new(&(const struct jobs_ways){ .pool = d->pool,
 						      .commands = d->commands,
 						      .remote = d->remote },

@@ -41,6 +41,7 @@ static struct destination *destination_new(struct remote *remote,
 	if (name.n > 0)
 		memcpy(copy, name.p, name.n);
 	d->remote = remote;
+	d->number = ++remote->last_destination;
 	d->name = (struct slice){ copy, name.n };
 	d->kind = i->kind;
 	d->tls_demand = i->tls_demand;

@@ -104,6 +104,7 @@ static void send_result(struct link *to, bool is_attempt, uint64_t id,
 		m.attempt_result.id = id;
 		m.attempt_result.outcome = end->outcome;
 		m.attempt_result.again_s = end->again_s;
+		m.attempt_result.destination = end->destination;
 		m.attempt_result.tls_level = end->tls_level;
 		m.attempt_result.tls_reason = end->tls_reason;
 	} else {

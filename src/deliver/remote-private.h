@@ -50,6 +50,7 @@ struct destination {
 	TAILQ_ENTRY(destination) entry; /* in remote's busy or quiet */
 	TAILQ_ENTRY(destination) in_bucket;
 	struct remote *remote;
+	uint64_t number; /* for the queue */
 	enum destination_kind kind;
 	struct slice name; /* the domain, the hosts, or the smarthost's */
 	struct smarthost *smarthost; /* as who came last has it */
@@ -67,6 +68,8 @@ struct destination {
 	unsigned waiting_count;
 	bool is_slow;
 	unsigned turned_away; /* who will come again */
+	unsigned away;        /* of whom so many were not asked for, */
+	unsigned asked;       /* and so many were, but are not here yet */
 	unsigned served;      /* answered by a host since the last tick */
 	unsigned rate;        /* the same a second, of late; in 1/1000 */
 
@@ -86,7 +89,9 @@ struct remote {
 	struct remote_config config;
 	struct tls_client *tls;
 	struct remote_lookup *lookup;
-	struct event *turn; /* soon */
+	struct link *queue;        /* or NULL */
+	uint64_t last_destination; /* number */
+	struct event *turn;        /* soon */
 	struct event *tick;
 	bool is_draining;
 	/* Those for which something waits or that have a visit; the others,
@@ -139,6 +144,8 @@ unsigned line_messages(const struct destination *d, unsigned max);
 void line_end_all(struct destination *d, const struct outcome *outcome);
 /* Sees whether it is slow, and turns away who is too much then. */
 void line_shorten(struct destination *d, uint64_t now_ms);
+/* Asks for some of those who were turned away when there is room for them. */
+void line_refill(struct destination *d);
 /* Once a second: how fast it is, and who comes again. */
 void line_tick(struct destination *d);
 void delivery_end(struct remote_delivery *delivery,

@@ -1,11 +1,12 @@
 #include "deliver/remote.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "deliver/remote-private.h"
 
 #include <assert.h>
 
-enum { TICK_S = 1, CONFIG_OCTETS = 8192 };
+enum { TICK_S = 1, CONFIG_OCTETS = 8192, NUMBER_BITS = 20 };
 
 void remote_wake(struct remote *remote)
 {
@@ -75,6 +76,11 @@ void remote_use_lookup(struct remote *remote, struct link *lookup)
 	remote_lookup_use(remote->lookup, lookup);
 }
 
+void remote_use_queue(struct remote *remote, struct link *queue)
+{
+	remote->queue = queue;
+}
+
 void remote_on_route(struct remote *remote, const struct msg_route *m)
 {
 	remote_lookup_on_route(remote->lookup, m);
@@ -118,6 +124,8 @@ struct remote *remote_new(struct event_base *base,
 	struct remote *remote = mem_new(sizeof(*remote));
 
 	remote->base = base;
+	/* Others than those of the process before us. */
+	remote->last_destination = clock_monotonic_ms() << NUMBER_BITS;
 	remote->tls = tls_client_ref(tls);
 	remote->lookup = remote_lookup_new(base, on_route);
 	remote->turn = evtimer_new(base, on_turn, remote);

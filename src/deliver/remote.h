@@ -11,7 +11,8 @@
  *
  * Nobody waits long in here. When a destination does not keep up, what is too
  * much for it is answered OUTCOME_CANCELLED, with a time to come again, so that
- * the queue's window is there for others; and destinations take turns at what
+ * the queue's window is there for others. When there is room for it sooner, the
+ * queue is asked for it (ATTEMPTS_WANTED). And destinations take turns at what
  * sessions there may be in all.
  */
 #ifndef DELIVER_REMOTE_H
@@ -68,6 +69,8 @@ void remote_use_tls(struct remote *remote, struct tls_client *tls);
 /* As remote_lookup_use() and remote_lookup_on_route(). */
 void remote_use_lookup(struct remote *remote, struct link *lookup);
 void remote_on_route(struct remote *remote, const struct msg_route *m);
+/* The link to `queue`, which is asked for who was sent back; or NULL. */
+void remote_use_queue(struct remote *remote, struct link *queue);
 /* From now on only what has begun goes on; the rest is cancelled. */
 void remote_drain(struct remote *remote);
 
@@ -92,7 +95,8 @@ struct remote_request {
 
 struct remote_end {
 	struct outcome outcome; /* OUTCOME_CANCELLED: it was not tried */
-	unsigned again_s;       /* then: not before so many seconds */
+	unsigned again_s;       /* then: not before so many seconds, */
+	uint64_t destination;   /* unless `queue` is asked for it; or 0 */
 	struct slice host, address, tls; /* whom it was given to, or empty */
 	/* How well that was protected, and the same in words; empty where it
 	 * says nothing of the domain: a smarthost had it. */

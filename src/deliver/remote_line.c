@@ -15,6 +15,8 @@ void line_enter(struct destination *d, struct remote_delivery *delivery)
 	delivery->since_ms = d->used_ms = clock_monotonic_ms();
 	TAILQ_INSERT_TAIL(&d->waiting, delivery, entry);
 	d->waiting_count++;
+	if (d->asked > 0)
+		d->asked--;
 }
 
 void line_return(struct destination *d, struct remote_delivery *delivery)
@@ -139,6 +141,8 @@ static unsigned next_again_s(struct destination *d)
 {
 	unsigned s = REMOTE_AGAIN_S + d->turned_away++ / again_rate(d);
 
+	d->away++;
+
 	return s < REMOTE_AGAIN_MAX_S ? s : REMOTE_AGAIN_MAX_S;
 }
 
@@ -154,9 +158,29 @@ void line_shorten(struct destination *d, uint64_t now_ms)
 			TAILQ_LAST(&d->waiting, remote_line);
 
 		end.again_s = next_again_s(d);
+		end.destination = d->number;
 		line_leave(last);
 		delivery_end(last, &end);
 	}
+}
+
+/* In time: when only half of the line is left. */
+void line_refill(struct destination *d)
+{
+	struct message m = { .type = MESSAGE_ATTEMPTS_WANTED };
+	unsigned room = slow_line(d);
+	unsigned here = d->waiting_count + d->asked;
+	unsigned count;
+
+	if (d->away == 0 || here > room / 2 || d->remote->queue == NULL)
+		return;
+	count = room - here < d->away ? room - here : d->away;
+	d->away -= count;
+	d->asked += count;
+	m.attempts_wanted =
+		(struct msg_attempts_wanted){ .destination = d->number,
+					      .count = count };
+	link_send(d->remote->queue, &m, -1);
 }
 
 void line_tick(struct destination *d)
@@ -169,4 +193,5 @@ void line_tick(struct destination *d)
 	else if (d->waiting_count > 0) /* else it had nothing to do */
 		d->rate = (d->rate * 3 + d->served * 1000) / 4;
 	d->served = 0;
+	d->asked = 0; /* who is not here by now will not come so soon */
 }

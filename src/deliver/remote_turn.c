@@ -30,6 +30,9 @@ static void serve(struct destination *d, uint64_t now_ms)
 	visits_begin(d);
 	end_hopeless(d, now_ms);
 	line_shorten(d, now_ms);
+	if (has_hops(d) && !destination_is_resting(d, now_ms) &&
+	    !d->remote->is_draining)
+		line_refill(d);
 }
 
 /* Visits that can take what waits: now, or as soon as they are ready. */

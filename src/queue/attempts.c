@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/sent_back.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct attempts {
 	const struct srs_keys *keys;
 	struct tls_memory *tls;
 	TAILQ_HEAD(, attempt) all;
+	struct sent_back *sent_back;
 	size_t count[STORE_LINES];
+	uint64_t aged_ms; /* when sent_back was */
 	uint64_t last_id;
 	unsigned turn; /* whose turn it is among peers */
 };
@@ -42,6 +45,7 @@ struct attempts *attempts_new(struct store *store, struct batch *batch,
 	a->peers = peers;
 	a->keys = keys;
 	a->tls = tls;
+	a->sent_back = sent_back_new();
 	TAILQ_INIT(&a->all);
 	return a;
 }
@@ -59,6 +63,7 @@ void attempts_free(struct attempts **attempts)
 		return;
 	while (!TAILQ_EMPTY(&(*attempts)->all))
 		forget(*attempts, TAILQ_FIRST(&(*attempts)->all));
+	sent_back_free(&(*attempts)->sent_back);
 	mem_free(attempts);
 }
 
@@ -315,7 +320,19 @@ void attempts_on_result(struct attempts *a, const struct link *from,
 	if (t == NULL || m->outcome.kind > OUTCOME_CANCELLED)
 		return; /* given up meanwhile */
 	batch_attempted(a->batch, t->row, m);
+	if (m->outcome.kind == OUTCOME_CANCELLED && m->destination != 0)
+		sent_back_add(a->sent_back, m->destination, t->row);
 	forget(a, t);
+}
+
+void attempts_on_wanted(struct attempts *a, const struct msg_attempts_wanted *m)
+{
+	uint64_t rows[ATTEMPTS_WINDOW];
+	size_t count = sent_back_take(a->sent_back, m->destination,
+				      least(m->count, ATTEMPTS_WINDOW), rows);
+
+	if (count > 0)
+		batch_hasten(a->batch, rows, count);
 }
 
 void attempts_on_resolved(struct attempts *a, const struct link *from,
@@ -346,6 +363,10 @@ void attempts_tick(struct attempts *a, uint64_t now_ms)
 {
 	struct attempt *t, *next;
 
+	if (now_ms - a->aged_ms >= SENT_BACK_AGE_MS) {
+		sent_back_age(a->sent_back);
+		a->aged_ms = now_ms;
+	}
 	TAILQ_FOREACH_SAFE(t, &a->all, entry, next) {
 		if (now_ms < t->deadline_ms)
 			continue;

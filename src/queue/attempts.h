@@ -40,6 +40,9 @@ void attempts_on_result(struct attempts *a, const struct link *from,
 			const struct msg_attempt_result *m);
 void attempts_on_resolved(struct attempts *a, const struct link *from,
 			  const struct msg_resolved *m);
+/* Who was sent back comes sooner; see sent_back.h. */
+void attempts_on_wanted(struct attempts *a,
+			const struct msg_attempts_wanted *m);
 void attempts_on_gone(struct attempts *a, const struct link *link,
 		      uint64_t now_ms);
 

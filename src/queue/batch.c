@@ -130,26 +130,27 @@ void batch_outcome(struct batch *b, uint64_t row, const struct outcome *o)
 	batch_attempted(b, row, &m);
 }
 
-static bool are_paths(struct targets targets)
-{
-	for (size_t i = 0; i < targets.count; i++)
-		if (targets.items[i].address.n == 0 ||
-		    targets.items[i].address.n > ENQUEUE_PATH_OCTETS ||
-		    targets.items[i].via.n > ENQUEUE_PATH_OCTETS)
-			return false;
-	return true;
-}
-
 void batch_resolved(struct batch *b, uint64_t row, const struct msg_resolved *m)
 {
 	struct op *op = op_new(OP_RESOLVED, NULL, 0);
 
 	op->row = row;
 	op->resolved.result = RESOLVE_TRY_LATER;
-	if (m->result <= RESOLVE_NOT_LOCAL && are_paths(m->targets)) {
+	if (m->result <= RESOLVE_NOT_LOCAL && op_are_paths(m->targets)) {
 		op->resolved.result = (enum resolve_result)m->result;
 		op_copy_targets(op, m->targets);
 	}
+	push(b, op);
+}
+
+void batch_hasten(struct batch *b, const uint64_t *rows, size_t count)
+{
+	struct op *op;
+
+	if (b->count >= BATCH_KEPT_COUNT)
+		return; /* they come when they are due */
+	op = op_new(OP_HASTEN, NULL, 0);
+	op_copy_rows(op, rows, count);
 	push(b, op);
 }
 
@@ -162,21 +163,12 @@ void batch_end_holds(struct batch *b, uint64_t holder, int64_t due)
 	push(b, op);
 }
 
-static bool is_change(const struct msg_queue_change *m)
-{
-	return m->change <= QUEUE_CHANGE_BOUNCE &&
-	       m->selector.trace.n <= ENQUEUE_TRACE_OCTETS &&
-	       m->selector.from.n <= ENQUEUE_PATH_OCTETS &&
-	       m->selector.to.n <= ENQUEUE_PATH_OCTETS &&
-	       m->reason.n <= WIRE_TEXT_OCTETS;
-}
-
 void batch_change(struct batch *b, struct link *from,
 		  const struct msg_queue_change *m)
 {
 	struct op *op;
 
-	if (b->count >= BATCH_KEPT_COUNT || !is_change(m))
+	if (b->count >= BATCH_KEPT_COUNT || !op_is_change(m))
 		return;
 	op = op_new(OP_CHANGE, from, m->id);
 	op_copy_change(op, m);
@@ -300,6 +292,7 @@ static void finish(struct batch *b, struct op *op)
 			return;
 		break;
 	case OP_SETTLE:
+	case OP_HASTEN:
 	case OP_END_HOLDS:
 	case OP_SPEND:
 		break;

@@ -314,6 +314,9 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 	case MESSAGE_ATTEMPT_RESULT:
 		attempts_on_result(e->attempts, from, &m->attempt_result);
 		break;
+	case MESSAGE_ATTEMPTS_WANTED:
+		attempts_on_wanted(e->attempts, &m->attempts_wanted);
+		break;
 	case MESSAGE_QUEUE_CHANGE:
 		batch_change(e->batch, from, &m->queue_change);
 		break;

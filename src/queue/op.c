@@ -6,6 +6,7 @@
 #include "queue/verdict.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Above what a message between roles can hold, with its lists. */
 enum { OP_OCTETS = 64 << 20 };
@@ -51,6 +52,32 @@ void op_copy_targets(struct op *op, struct targets targets)
 	for (size_t i = 0; i < targets.count; i++)
 		items[i] = target_copy(targets.items[i], op->arena);
 	op->resolved.targets = (struct targets){ items, targets.count };
+}
+
+bool op_are_paths(struct targets targets)
+{
+	for (size_t i = 0; i < targets.count; i++)
+		if (targets.items[i].address.n == 0 ||
+		    targets.items[i].address.n > ENQUEUE_PATH_OCTETS ||
+		    targets.items[i].via.n > ENQUEUE_PATH_OCTETS)
+			return false;
+	return true;
+}
+
+bool op_is_change(const struct msg_queue_change *m)
+{
+	return m->change <= QUEUE_CHANGE_BOUNCE &&
+	       m->selector.trace.n <= ENQUEUE_TRACE_OCTETS &&
+	       m->selector.from.n <= ENQUEUE_PATH_OCTETS &&
+	       m->selector.to.n <= ENQUEUE_PATH_OCTETS &&
+	       m->reason.n <= WIRE_TEXT_OCTETS;
+}
+
+void op_copy_rows(struct op *op, const uint64_t *rows, size_t count)
+{
+	op->hasten.rows = arena_array(op->arena, count + 1, sizeof(*rows));
+	memcpy(op->hasten.rows, rows, count * sizeof(*rows));
+	op->hasten.count = count;
 }
 
 void op_copy_change(struct op *op, const struct msg_queue_change *m)
@@ -165,6 +192,15 @@ static int apply_resolved(struct op *op, struct turn *t)
 	return 0;
 }
 
+static int apply_hasten(const struct op *op, struct turn *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < op->hasten.count && r == 0; i++)
+		r = store_hasten(t->store, op->hasten.rows[i], t->now);
+	return r;
+}
+
 int op_apply(struct op *op, struct turn *t)
 {
 	switch (op->kind) {
@@ -176,6 +212,8 @@ int op_apply(struct op *op, struct turn *t)
 		return apply_outcome(op, t);
 	case OP_RESOLVED:
 		return apply_resolved(op, t);
+	case OP_HASTEN:
+		return apply_hasten(op, t);
 	case OP_END_HOLDS:
 		return store_end_holds(t->store, op->end_holds.holder,
 				       op->end_holds.due);

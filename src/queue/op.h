@@ -13,6 +13,7 @@ enum op_kind {
 	OP_SETTLE,
 	OP_OUTCOME,
 	OP_RESOLVED,
+	OP_HASTEN,
 	OP_END_HOLDS,
 	OP_CHANGE,
 	OP_SPEND,
@@ -42,6 +43,10 @@ struct op {
 			struct targets targets;
 		} resolved;
 		struct {
+			uint64_t *rows;
+			size_t count;
+		} hasten;
+		struct {
 			uint64_t holder;
 			int64_t due;
 		} end_holds;
@@ -65,7 +70,11 @@ void op_free(struct op **op);
 void op_copy_enqueue(struct op *op, const struct msg_enqueue *m);
 void op_copy_outcome(struct op *op, const struct outcome *o);
 void op_copy_targets(struct op *op, struct targets targets);
+void op_copy_rows(struct op *op, const uint64_t *rows, size_t count);
 void op_copy_change(struct op *op, const struct msg_queue_change *m);
+/* Whether all of it is of a size that can be kept. */
+bool op_are_paths(struct targets targets);
+bool op_is_change(const struct msg_queue_change *m);
 /* About how many octets it holds. */
 size_t op_octets(const struct op *op);
 

@@ -108,6 +108,11 @@ int store_postpone(struct store *s, uint64_t row, int64_t due)
 	return s->ops->postpone(s, row, due);
 }
 
+int store_hasten(struct store *s, uint64_t row, int64_t now)
+{
+	return s->ops->hasten(s, row, now);
+}
+
 int store_end_holds(struct store *s, uint64_t holder, int64_t due)
 {
 	return s->ops->end_holds(s, holder, due);

@@ -116,6 +116,8 @@ int store_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 		const struct outcome *outcome);
 /* Not tried: only changes when it is due, and leaves its holder. */
 int store_postpone(struct store *s, uint64_t row, int64_t due);
+/* Due now, if it waits for a later time and nobody holds it. */
+int store_hasten(struct store *s, uint64_t row, int64_t now);
 /* The holder is gone (0: all holders are): its recipients are due then. */
 int store_end_holds(struct store *s, uint64_t holder, int64_t due);
 /* All recipients of queue_id (0: of all) that neither a session delivers nor

@@ -195,6 +195,16 @@ int sqlite_postpone(struct store *store, uint64_t row, int64_t due)
 	return store_run(s, ST_POSTPONE);
 }
 
+int sqlite_hasten(struct store *store, uint64_t row, int64_t now)
+{
+	struct sqlite *s = sqlite_of(store);
+	sqlite3_stmt *st = s->statements[ST_HASTEN];
+
+	store_bind(st, 1, (uint64_t)now);
+	store_bind(st, 2, row);
+	return store_run(s, ST_HASTEN);
+}
+
 int sqlite_end_holds(struct store *store, uint64_t holder, int64_t due)
 {
 	struct sqlite *s = sqlite_of(store);

@@ -21,6 +21,7 @@ struct store_ops {
 	int (*defer)(struct store *s, uint64_t row, int64_t due, int64_t now,
 		     const struct outcome *outcome);
 	int (*postpone)(struct store *s, uint64_t row, int64_t due);
+	int (*hasten)(struct store *s, uint64_t row, int64_t now);
 	int (*end_holds)(struct store *s, uint64_t holder, int64_t due);
 	int (*hurry)(struct store *s, uint64_t queue_id, int64_t now,
 		     uint64_t *ret_count);

@@ -252,6 +252,7 @@ static const struct store_ops ops = {
 	.remove = pg_remove,
 	.defer = pg_defer,
 	.postpone = pg_postpone,
+	.hasten = pg_hasten,
 	.end_holds = pg_end_holds,
 	.hurry = pg_hurry,
 	.release = pg_release,

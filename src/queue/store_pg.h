@@ -50,6 +50,7 @@ enum pg_statement {
 	PG_DROP,
 	PG_DEFER,
 	PG_POSTPONE,
+	PG_HASTEN,
 	PG_END_HOLDS,
 	PG_END_ALL_HOLDS,
 	PG_HURRY,
@@ -185,6 +186,7 @@ int pg_remove(struct store *s, uint64_t queue_id, uint64_t row);
 int pg_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 	     const struct outcome *outcome);
 int pg_postpone(struct store *s, uint64_t row, int64_t due);
+int pg_hasten(struct store *s, uint64_t row, int64_t now);
 int pg_end_holds(struct store *s, uint64_t holder, int64_t due);
 int pg_hurry(struct store *s, uint64_t queue_id, int64_t now,
 	     uint64_t *ret_count);

@@ -261,6 +261,16 @@ int pg_postpone(struct store *store, uint64_t row, int64_t due)
 	return pg_post(s, PG_POSTPONE, &p);
 }
 
+int pg_hasten(struct store *store, uint64_t row, int64_t now)
+{
+	struct pg_params p = { .count = 0 };
+	struct pg *s = pg_of(store);
+
+	pg_time(&p, s, now);
+	pg_number(&p, row);
+	return pg_post(s, PG_HASTEN, &p);
+}
+
 int pg_end_holds(struct store *store, uint64_t holder, int64_t due)
 {
 	struct pg_params p = { .count = 0 };

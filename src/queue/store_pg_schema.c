@@ -255,6 +255,8 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		     " WHERE id = $8",
 	[PG_POSTPONE] = "UPDATE recipient SET due = $1, holder = NULL,"
 			" node = nullif(node, $2) WHERE id = $3",
+	[PG_HASTEN] = "UPDATE recipient SET due = $1 WHERE id = $2"
+		      " AND due > $1 AND holder IS NULL AND line < 2",
 	[PG_END_HOLDS] = "UPDATE recipient SET due = $1, holder = NULL,"
 			 " node = NULL WHERE node = $2 AND holder = $3",
 	[PG_END_ALL_HOLDS] =

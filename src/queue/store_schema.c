@@ -177,6 +177,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		     " last_text = ? WHERE row = ?",
 	[ST_POSTPONE] = "UPDATE recipient SET due = ?, holder = NULL"
 			" WHERE row = ?",
+	[ST_HASTEN] = "UPDATE recipient SET due = ?1 WHERE row = ?2"
+		      " AND due > ?1 AND holder IS NULL AND line < 2",
 	[ST_END_HOLDS] = "UPDATE recipient SET due = ?, holder = NULL"
 			 " WHERE holder = ?",
 	[ST_END_ALL_HOLDS] = "UPDATE recipient SET due = ?, holder = NULL"

@@ -317,6 +317,7 @@ static const struct store_ops ops = {
 	.remove = sqlite_remove,
 	.defer = sqlite_defer,
 	.postpone = sqlite_postpone,
+	.hasten = sqlite_hasten,
 	.end_holds = sqlite_end_holds,
 	.hurry = sqlite_hurry,
 	.release = sqlite_release,

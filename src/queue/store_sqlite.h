@@ -33,6 +33,7 @@ enum statement {
 	ST_DROP,
 	ST_DEFER,
 	ST_POSTPONE,
+	ST_HASTEN,
 	ST_END_HOLDS,
 	ST_END_ALL_HOLDS,
 	ST_HURRY,
@@ -139,6 +140,7 @@ int sqlite_remove(struct store *s, uint64_t queue_id, uint64_t row);
 int sqlite_defer(struct store *s, uint64_t row, int64_t due, int64_t now,
 		 const struct outcome *outcome);
 int sqlite_postpone(struct store *s, uint64_t row, int64_t due);
+int sqlite_hasten(struct store *s, uint64_t row, int64_t now);
 int sqlite_end_holds(struct store *s, uint64_t holder, int64_t due);
 int sqlite_hurry(struct store *s, uint64_t queue_id, int64_t now,
 		 uint64_t *ret_count);

@@ -326,8 +326,10 @@ static int listen_smtp(const char *address)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_port = htons(SMTP_PORT) };
+	const int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (fd < 0 || inet_pton(AF_INET, address, &at.sin_addr) != 1 ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 	    listen(fd, 4096) != 0)

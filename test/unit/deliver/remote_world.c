@@ -246,6 +246,28 @@ void world_connect_lookup(struct world *w)
 	remote_use_lookup(w->remote, w->ours);
 }
 
+static void on_wanted(struct link *link, struct message *m, void *arg)
+{
+	struct world *w = arg;
+
+	(void)link;
+	assert_int_equal(m->type, MESSAGE_ATTEMPTS_WANTED);
+	w->wanted_destination = m->attempts_wanted.destination;
+	w->wanted += m->attempts_wanted.count;
+}
+
+static void connect_queue(struct world *w)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	w->to_queue = link_new(w->base, pair[0], ROLE_DELIVER, ROLE_QUEUE, 0,
+			       on_answer, on_closed, w);
+	w->of_queue = link_new(w->base, pair[1], ROLE_QUEUE, ROLE_DELIVER, 0,
+			       on_wanted, on_closed, w);
+	remote_use_queue(w->remote, w->to_queue);
+}
+
 /* "!" before a host: with DANE. */
 static void parse_host(struct slice text, struct arena *arena,
 		       struct host *host)
@@ -310,6 +332,7 @@ static void on_end(const struct remote_end *end, void *arg)
 	copy(s->text, end->outcome.text);
 	copy(s->server, end->outcome.server);
 	s->again_s = end->again_s;
+	s->destination = end->destination;
 	s->tls_level = end->tls_level;
 	copy(s->tls_reason, end->tls_reason);
 }
@@ -371,6 +394,7 @@ int world_make(void **state)
 	};
 	w->remote = remote_new(w->base, &w->config, w->tls);
 	world_connect_lookup(w);
+	connect_queue(w);
 	*state = w;
 	return 0;
 }
@@ -385,6 +409,8 @@ int world_end(void **state)
 		mem_free(&w->conns[i]);
 	link_free(&w->ours);
 	link_free(&w->theirs);
+	link_free(&w->to_queue);
+	link_free(&w->of_queue);
 	tls_client_free(&w->tls);
 	event_base_free(w->base);
 	mem_free(&w);

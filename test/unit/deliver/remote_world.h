@@ -24,6 +24,7 @@ struct sent {
 	uint8_t status[3];
 	char text[WORLD_TEXT], server[WORLD_TEXT];
 	unsigned again_s;
+	uint64_t destination;
 	enum tls_level tls_level;
 	char tls_reason[WORLD_TEXT];
 };
@@ -54,10 +55,14 @@ struct world {
 	struct tls_client *tls;
 	struct remote_config config;
 	struct link *ours, *theirs; /* to `lookup`, and its end */
+	struct link *to_queue, *of_queue;
 	/* What was asked, the last question. */
 	unsigned asked;
 	uint64_t asked_id;
 	char asked_domain[WORLD_TEXT], asked_hosts[WORLD_TEXT];
+	/* What the queue was asked for, in all. */
+	uint64_t wanted_destination;
+	unsigned wanted;
 	struct sent sent[WORLD_MANY];
 	unsigned sent_count;
 	struct smtp_conn *conns[WORLD_MANY]; /* all there ever were */

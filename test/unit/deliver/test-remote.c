@@ -470,6 +470,54 @@ static void test_who_comes_again_does_so_at_its_pace(void **state)
 	assert_int_equal(turned_away, 350 - 100 - 1 - REMOTE_SLOW_LINE_MAX);
 }
 
+/* It was slow, and is not any more: who was turned away is asked for as soon as
+ * half of the line is empty, and no more of them than there were. */
+static void test_who_was_turned_away_is_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	w->config.connections_per_destination = 1;
+	world_configure(w);
+	for (uint64_t i = 0; i < 10; i++)
+		(void)world_send(w, i, "user@one.example", "");
+	world_turn(w);
+	world_route(w, "one=192.0.2.1");
+	(void)usleep((REMOTE_SLOW_MS + 50) * 1000);
+	world_turn(w);
+	assert_int_equal(w->sent[REMOTE_SLOW_LINE - 1].ends, 0);
+	for (unsigned i = REMOTE_SLOW_LINE; i < 10; i++)
+		assert_int_equal(w->sent[i].kind, OUTCOME_CANCELLED);
+	assert_int_equal(w->wanted, 0);
+	conn_ready(w, 0); /* three wait */
+	conn_done(w, 0, OUTCOME_DELIVERED, 250);
+	assert_int_equal(w->wanted, 2);
+	assert_int_equal(w->wanted_destination,
+			 w->sent[REMOTE_SLOW_LINE].destination);
+	world_turn(w); /* they have been asked for */
+	assert_int_equal(w->wanted, 2);
+	for (unsigned i = 0; i < 3; i++)
+		conn_done(w, 0, OUTCOME_DELIVERED, 250);
+	assert_int_equal(w->wanted, 10 - REMOTE_SLOW_LINE);
+	assert_int_equal(w->conn_count, 1);
+}
+
+/* Nor is anybody asked for while it cannot be reached. */
+static void test_nobody_is_asked_for_by_one_that_rests(void **state)
+{
+	struct world *w = *state;
+
+	for (uint64_t i = 0; i < 10; i++)
+		(void)world_send(w, i, "user@one.example", "");
+	world_turn(w);
+	world_route(w, "one=192.0.2.1");
+	(void)usleep((REMOTE_SLOW_MS + 50) * 1000);
+	world_turn(w);
+	conn_end(w, 0, SMTP_END_UNWILLING, 421, "busy");
+	(void)send_to(w, 99, "user@one.example");
+	assert_int_equal(w->sent[0].kind, OUTCOME_DEFERRED);
+	assert_int_equal(w->wanted, 0);
+}
+
 static void test_an_idle_session_makes_room(void **state)
 {
 	struct world *w = *state;
@@ -612,6 +660,8 @@ int main(void)
 		TEST(test_what_waits_can_be_taken_back),
 		TEST(test_a_slow_destination_is_in_nobodys_way),
 		TEST(test_who_comes_again_does_so_at_its_pace),
+		TEST(test_who_was_turned_away_is_asked_for),
+		TEST(test_nobody_is_asked_for_by_one_that_rests),
 		TEST(test_an_idle_session_makes_room),
 		TEST(test_no_more_leave_than_have_to),
 		TEST(test_a_busy_one_makes_room_after_its_turn),

@@ -214,6 +214,54 @@ static void test_what_was_turned_away_comes_again(void **state)
 	assert_in_range(entry->next_try, now + 100, now + 110);
 }
 
+static void turn_away(struct fixture *f, size_t number, uint64_t destination)
+{
+	struct message m = { .type = MESSAGE_ATTEMPT_RESULT, .fd = -1 };
+
+	m.attempt_result = (struct msg_attempt_result){
+		.id = must_find(f, MESSAGE_ATTEMPT, number)->id,
+		.outcome = { .kind = OUTCOME_CANCELLED },
+		.again_s = 100,
+		.destination = destination,
+	};
+	engine_on_message(f->engine, fixture_deliver(), &m);
+}
+
+static void want(struct fixture *f, uint64_t destination, uint32_t count)
+{
+	struct message m = { .type = MESSAGE_ATTEMPTS_WANTED, .fd = -1 };
+
+	m.attempts_wanted =
+		(struct msg_attempts_wanted){ .destination = destination,
+					      .count = count };
+	engine_on_message(f->engine, fixture_deliver(), &m);
+	fixture_run(f);
+}
+
+/* In the order in which they were sent back, those of that destination. */
+static void test_what_was_turned_away_can_be_had(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++)
+		send_one(f, i == 3 ? "eve@example.net" : "bob@example.com");
+	for (size_t i = 0; i < 4; i++)
+		turn_away(f, i, i == 3 ? 8 : 7);
+	want(f, 7, 2); /* at once: what was sent back may be in the same turn */
+	assert_int_equal(fixture_count(f, MESSAGE_ATTEMPT), 6);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(must_find(f, MESSAGE_ATTEMPT, 4 + i)->queue_id,
+				 must_find(f, MESSAGE_ATTEMPT, i)->queue_id);
+	want(f, 9, 5);
+	want(f, 7, 5);
+	assert_int_equal(fixture_count(f, MESSAGE_ATTEMPT), 7);
+	want(f, 7, 5);
+	want(f, 8, UINT32_MAX);
+	assert_int_equal(fixture_count(f, MESSAGE_ATTEMPT), 8);
+	assert_string_equal(must_find(f, MESSAGE_ATTEMPT, 7)->address,
+			    "eve@example.net");
+}
+
 /* It does not wait so for ever. */
 static void test_what_is_always_turned_away_ends(void **state)
 {
@@ -825,6 +873,7 @@ static int run(const char *group)
 		TEST(test_a_lost_deliver_is_given_time),
 		TEST(test_without_deliver_mail_waits),
 		TEST(test_what_was_turned_away_comes_again),
+		TEST(test_what_was_turned_away_can_be_had),
 		TEST(test_what_is_always_turned_away_ends),
 		TEST(test_deferred_mail_leaves_room_for_new_mail),
 		TEST(test_the_list_comes_in_pages),
