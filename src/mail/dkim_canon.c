@@ -46,7 +46,7 @@ static struct slice next_run(struct slice text, size_t *at)
 	while (*at < text.n && !is_blank(text.p[*at]) &&
 	       !is_line_end(text, *at))
 		(*at)++;
-	return (struct slice){ text.p + begin, *at - begin };
+	return slice_tail(slice_head(text, *at), begin);
 }
 
 static void put_relaxed(const struct field *f, struct writer *out)
