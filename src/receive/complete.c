@@ -6,10 +6,12 @@
 #include "receive/session-private.h"
 
 #include "base/clock.h"
+#include "proc/dkim_signer.h"
 #include "receive/envelope.h"
 #include "receive/origin_fields.h"
 #include "receive/post_data.h"
 #include "receive/rewrite.h"
+#include "receive/signing.h"
 
 #include <errno.h>
 
@@ -276,24 +278,29 @@ static void edit_envelope(struct session *s)
 
 /* --- hooks/post-data ------------------------------------------------------------------ */
 
+static void put_on_top(struct session *s, struct slice header)
+{
+	const struct content *content = s->tx->content;
+	const struct rewrite_parts parts = {
+		.prefix = header,
+		.body = { .fd = content_fd(content),
+			  .octets = content_octets(content) },
+	};
+
+	rewrite(s, &parts);
+}
+
 static void on_hook(struct slice header, const struct reply *refusal, void *arg)
 {
 	struct session *s = arg;
-	struct transaction *t = s->tx;
 
-	t->post_data = NULL;
+	s->tx->post_data = NULL;
 	session_op_done(s);
 	if (refusal != NULL) {
 		session_pass_refusal(s, refusal);
 		session_end_transaction(s);
 	} else if (header.n > 0) {
-		const struct rewrite_parts parts = {
-			.prefix = header,
-			.body = { .fd = content_fd(t->content),
-				  .octets = content_octets(t->content) },
-		};
-
-		rewrite(s, &parts);
+		put_on_top(s, header);
 	}
 	session_run(s);
 }
@@ -301,7 +308,7 @@ static void on_hook(struct slice header, const struct reply *refusal, void *arg)
 static void run_hook(struct session *s)
 {
 	milter_message_free(&s->tx->message);
-	enter(s, COMPLETE_SPEND);
+	enter(s, COMPLETE_SIGN);
 	if (!post_data_is_wanted(s))
 		return;
 	s->op = OP_HOOK;
@@ -356,6 +363,7 @@ void complete_cancel(struct transaction *t)
 	rewrite_cancel(&t->rewrite);
 	envelope_cancel(&t->envelope);
 	post_data_cancel(&t->post_data);
+	dkim_sign_cancel(&t->signing);
 	outgoing_cancel(t);
 	milter_message_free(&t->message);
 }
@@ -384,6 +392,10 @@ enum step complete_step(struct session *s)
 		break;
 	case COMPLETE_HOOK:
 		run_hook(s);
+		break;
+	case COMPLETE_SIGN:
+		enter(s, COMPLETE_SPEND);
+		signing_start(s, put_on_top, refuse);
 		break;
 	case COMPLETE_SPEND:
 		enter(s, COMPLETE_HANDOVER);

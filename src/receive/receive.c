@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proc/dkim_signer.h"
 #include "proc/role.h"
 #include "receive/clients.h"
 #include "receive/filter_set.h"
@@ -124,6 +125,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.hooks = hooks_new(self);
 	r->server.spends = spends_new(self);
 	r->server.verifier = verifier_new(self);
+	r->server.dkim = dkim_signer_new(self);
 	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
 	r->signer = signer_new(SIGN_MS);
@@ -144,6 +146,7 @@ static void on_conf_part(struct role_self *self, struct message *m, void *arg)
 {
 	struct receive *r = ready(self, arg);
 
+	dkim_signer_on_conf_part(r->server.dkim, m);
 	if (m->type == MESSAGE_CONF_BEGIN) {
 		generation_free(&r->next);
 		r->next = generation_new();
@@ -179,6 +182,7 @@ static void on_conf(struct role_self *self, void *arg)
 		r->tls = tls;
 	}
 	generation_free(&r->next);
+	dkim_signer_on_conf(r->server.dkim);
 	use(r, role_conf(self));
 	r->server.filters =
 		filter_set_new(self, role_conf(self), r->server.filters);
@@ -250,6 +254,9 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_VERIFIED:
 		verifier_on_message(r->server.verifier, m);
 		break;
+	case MESSAGE_SIGNATURE:
+		dkim_signer_on_message(r->server.dkim, m);
+		break;
 	case MESSAGE_MILTER_LIST:
 		filter_set_list(r->server.filters, from, m->milter_list.id);
 		break;
@@ -269,6 +276,8 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 
 	if (link_peer(peer) == ROLE_VERIFY)
 		verifier_on_peer(r->server.verifier);
+	if (link_peer(peer) == ROLE_KEYRING)
+		dkim_signer_on_keyring(r->server.dkim);
 }
 
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
@@ -281,6 +290,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 		hooks_on_hook_gone(r->server.hooks);
 	if (link_peer(peer) == ROLE_VERIFY)
 		verifier_on_peer_gone(r->server.verifier);
+	if (link_peer(peer) == ROLE_KEYRING)
+		dkim_signer_on_keyring_gone(r->server.dkim);
 	if (link_peer(peer) == ROLE_DELIVER) {
 		handovers_on_deliver_gone(r->server.handovers);
 	} else if (link_peer(peer) == ROLE_QUEUE) {
@@ -355,6 +366,7 @@ static void receive_done(struct receive *r)
 	hooks_free(&r->server.hooks);
 	spends_free(&r->server.spends);
 	verifier_free(&r->server.verifier);
+	dkim_signer_free(&r->server.dkim);
 	milter_set_release(&r->server.filters);
 	filter_log_free(&r->server.filter_log);
 	spooler_free(&r->server.spool);

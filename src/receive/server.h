@@ -18,6 +18,7 @@
 #include "receive/resolve.h"
 #include "smtp/command.h"
 
+struct dkim_signer;
 struct hooks;
 struct verifier;
 struct session;
@@ -36,6 +37,7 @@ struct server {
 	struct hooks *hooks;
 	struct spends *spends;
 	struct verifier *verifier;
+	struct dkim_signer *dkim; /* NULL: nobody signs */
 	struct milter_set *filters; /* NULL: none is set */
 	unsigned filter_generation; /* counts the sets */
 	struct filter_log *filter_log;

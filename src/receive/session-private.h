@@ -44,6 +44,7 @@ enum session_op {
 	OP_REWRITE,
 	OP_ENVELOPE,
 	OP_HOOK,
+	OP_SIGN,
 	OP_SPEND,
 	OP_HANDOVER,
 };

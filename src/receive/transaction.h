@@ -15,6 +15,7 @@
 #include "receive/outgoing.h"
 #include "receive/resolve.h"
 #include "receive/sender.h"
+#include "receive/signing.h"
 #include "smtp/data.h"
 
 #include <event2/buffer.h>
@@ -33,6 +34,7 @@ enum complete_step {
 	COMPLETE_EDITS,    /* what they changed is done to the content */
 	COMPLETE_ENVELOPE, /* and to sender and recipients */
 	COMPLETE_HOOK,     /* hooks/post-data sees it */
+	COMPLETE_SIGN,     /* DKIM */
 	COMPLETE_SPEND,    /* a login's share of the day */
 	COMPLETE_HANDOVER,
 };
@@ -96,6 +98,8 @@ struct transaction {
 	size_t author_count;
 	struct spend *spend;
 	outgoing_refuse *refuse;
+	struct dkim_sign_call *signing;
+	signing_put *put_signatures;
 	struct slice hold; /* why the queue is to hold it, or empty */
 	struct handover *handover;
 };

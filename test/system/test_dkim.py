@@ -1,0 +1,144 @@
+"""Mail of logins, of programs and reports: signed by every active key."""
+
+import os
+import signal
+
+import pytest
+
+from conftest import delivered
+from culver import Culver, wait_for
+from dkimkeys import Keys, signatures, verify_all
+from smtp import message
+
+ALICE = "alice@example.com"
+
+
+@pytest.fixture(scope="module")
+def culver(dovecot):
+    with Culver(dovecot, domains=("example.com", "xn--bcher-kva.example"),
+                workers="1", start=False) as server:
+        server.keys = Keys(server)
+        server.keys.add("example.com", "r1")
+        server.keys.add("example.com", "e1", "ed25519")
+        server.keys.add("xn--bcher-kva.example", "e2", "ed25519")
+        server.start()
+        yield server
+
+
+def send(culver, content, login=ALICE, to=ALICE):
+    with culver.submission(login) as client:
+        client.mail(login)
+        client.rcpt(to)
+        return client.data(content)
+
+
+def letter(tag, *fields, sender=ALICE, body="Hello.\r\n"):
+    return "\r\n".join((f"From: {sender}", f"Subject: {tag}", *fields, "",
+                        body)).encode()
+
+
+def arrived(dovecot, tag, to=ALICE):
+    return delivered(dovecot, to, tag)[0]
+
+
+BODIES = {
+    "plain": "Hello.\r\n",
+    "empty": "",
+    "blanks": " a \t b \r\n\r\n \t \r\n\r\n",
+    "dots": ".\r\n..\r\n",
+    "utf8": "H\u00e4llo.\r\n",
+    "big": "Somewhat longer, that is. \r\n" * 60000,
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_login_is_signed_for(culver, dovecot, tag, name):
+    assert send(culver, letter(tag, body=BODIES[name])).code == 250
+    content = arrived(dovecot, tag)
+    assert signatures(content) == [
+        ("example.com", "e1", "ed25519-sha256"),
+        ("example.com", "r1", "rsa-sha256")]
+    assert verify_all(content, culver.keys.dns) == [True, True]
+
+
+@pytest.mark.parametrize("sender,wanted", [
+    ("A <ALICE@Example.COM>", {"e1", "r1"}),
+    ("x@b\u00fccher.example", {"e2"}),
+    ("x@b\u00fccher.example, y@example.com", {"e1", "e2", "r1"}),
+    ("x@sub.example.com", set()),
+    ("x@far.example", set()),
+    ("a@example.com\r\nFrom: b@example.com", set()),
+])
+def test_the_author_decides(culver, dovecot, tag, sender, wanted):
+    assert send(culver, letter(tag, sender=sender)).code == 250
+    content = arrived(dovecot, tag)
+    assert {s for _, s, _ in signatures(content)} == wanted
+    assert all(verify_all(content, culver.keys.dns))
+
+
+def test_strangers_are_not_signed_for(culver, dovecot, tag):
+    with culver.smtp() as client:
+        client.ehlo()
+        client.mail(ALICE)
+        client.rcpt(ALICE)
+        assert client.data(letter(tag)).code == 250
+    assert signatures(arrived(dovecot, tag)) == []
+
+
+def test_signed_already(culver, dovecot, tag):
+    """By a filter, say: no second one of the same key."""
+    theirs = ("DKIM-Signature: v=1; a=rsa-sha256; d=Example.com; s=R1;"
+              " h=from; bh=AAAA; b=AAAA")
+    assert send(culver, letter(tag, theirs)).code == 250
+    assert [s for _, s, _ in signatures(arrived(dovecot, tag))] == ["e1", "R1"]
+
+
+def test_nothing_can_be_added(culver, dovecot, tag):
+    assert send(culver, letter(tag)).code == 250
+    content = arrived(dovecot, tag)
+    for field in (b"From: evil@example.com", b"Subject: x", b"To: x@y.example",
+                  b"Reply-To: x@y.example", b"Content-Type: text/html"):
+        assert not any(verify_all(field + b"\r\n" + content,
+                                  culver.keys.dns)), field
+    assert not any(verify_all(content + b"More.\r\n", culver.keys.dns))
+
+
+def test_keyring_dies(culver, dovecot, tag):
+    for round_ in range(3):
+        os.kill(culver.wait_roles()["keyring"][0], signal.SIGKILL)
+        assert send(culver, letter(f"{tag}-{round_}")).code == 250
+        content = arrived(dovecot, f"{tag}-{round_}")
+        assert verify_all(content, culver.keys.dns) == [True, True]
+
+
+def test_keyring_is_silent(dovecot, tag):
+    """Then the client is to try again: nothing leaves unsigned."""
+    with Culver(dovecot, workers="1", start=False) as culver:
+        Keys(culver).add("example.com", "r1")
+        culver.start()
+        keyring = culver.wait_roles()["keyring"][0]
+        with culver.submission(ALICE, timeout=30) as client:
+            client.mail(ALICE)
+            client.rcpt(ALICE)
+            os.kill(keyring, signal.SIGSTOP)
+            reply = client.data(letter(tag))
+            os.kill(keyring, signal.SIGCONT)
+            assert (reply.code, reply.status) == (451, "4.7.5"), str(reply)
+        culver.wait_log("not signed")
+        assert send(culver, letter(tag)).code == 250
+    assert len(delivered(dovecot, ALICE, tag)) == 1
+
+
+def test_keys_change_while_it_runs(culver, dovecot, tag):
+    def selectors(round_):
+        assert send(culver, letter(f"{tag}-{round_}")).code == 250
+        content = arrived(dovecot, f"{tag}-{round_}")
+        assert all(verify_all(content, culver.keys.dns))
+        return {s for _, s, _ in signatures(content)}
+
+    rounds = iter(range(1000))
+    culver.keys.add("example.com", "r2")
+    wait_for(lambda: selectors(next(rounds)) == {"e1", "r1", "r2"}, 20)
+    os.rename(f"{culver.conf}/domains/example.com/dkim:r2.pem",
+              f"{culver.conf}/domains/example.com/dkim:r2.pem.retired")
+    wait_for(lambda: selectors(next(rounds)) == {"e1", "r1"}, 20)
