@@ -21,6 +21,7 @@ enum {
 	SCRATCH_OCTETS = 1 << 20, /* a tripwire */
 	DRAIN_STEP_MS = 50,
 	SIGN_MS = 1000,      /* for `keyring` to sign a handshake */
+	STUCK_MS = 10000,    /* then it is started anew */
 	LAST_WORDS_MS = 500, /* before the end of a drain's time */
 };
 
@@ -108,6 +109,19 @@ static void want_socket(void *arg)
 	role_want_socket(d->receive->self, d->kind, S(""), 0, on_socket, d);
 }
 
+static size_t sign(const struct key_question *question, char *room, size_t n,
+		   void *arg)
+{
+	struct message m = { .type = MESSAGE_MISBEHAVED,
+			     .misbehaved = { .role = ROLE_KEYRING } };
+	const struct receive *r = arg;
+	size_t octets = signer_sign(question, room, n, r->signer);
+
+	if (signer_late_ms(r->signer) > STUCK_MS)
+		link_send(role_parent(r->self), &m, -1);
+	return octets;
+}
+
 /* What messages before start() need already. */
 static struct receive *ready(struct role_self *self, void *arg)
 {
@@ -129,7 +143,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.filter_log = filter_log_new();
 	r->clients = clients_new(&r->server);
 	r->signer = signer_new(SIGN_MS);
-	r->keys = key_provider_new(signer_sign, r->signer);
+	r->keys = key_provider_new(sign, r);
 	assert(r->keys != NULL); /* memory was there */
 	r->logins_socket = (struct dovecot_socket){
 		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT

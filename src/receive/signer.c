@@ -166,10 +166,9 @@ static void log_result(struct signer *s, int r, const struct answer *a)
 }
 
 size_t signer_sign(const struct key_question *question, char *room, size_t n,
-		   void *arg)
+		   struct signer *s)
 {
 	struct answer a = { .room = room, .room_octets = n };
-	struct signer *s = arg;
 	int r = s->fd < 0 ? -ENOTCONN : 1;
 
 	/* One wait is enough: then the answers that are late come first. */

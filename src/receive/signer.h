@@ -20,10 +20,9 @@ void signer_free(struct signer **signer);
  * closed. */
 void signer_use(struct signer *signer, int fd);
 
-/* A key_sign; arg is the signer. What fails is logged, a series of failures
- * once. */
+/* As key_sign. What fails is logged, a series of failures once. */
 size_t signer_sign(const struct key_question *question, char *room, size_t n,
-		   void *arg);
+		   struct signer *signer);
 
 /* For how long it has been waiting for an answer; 0: it is not. */
 uint64_t signer_late_ms(const struct signer *signer);

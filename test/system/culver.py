@@ -76,7 +76,16 @@ def environment(extra=None):
             "UBSAN_OPTIONS": "print_stacktrace=1", **(extra or {})}
 
 
-def make_certificate(directory, *names, days=30, owner=None):
+KINDS = {  # of keys, for openssl
+    "P-256": ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+    "P-384": ("ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"),
+    "RSA-2048": ("rsa:2048",),
+    "RSA-4096": ("rsa:4096",),
+    "Ed25519": ("ed25519",),
+}
+
+
+def make_certificate(directory, *names, days=30, owner=None, kind="P-256"):
     """A self-made certificate for the names, as certbot lays it out."""
     os.makedirs(directory, exist_ok=True)
     chain = os.path.join(directory, "fullchain.pem")
@@ -84,8 +93,8 @@ def make_certificate(directory, *names, days=30, owner=None):
     alternatives = ",".join(
         f"{'IP' if name[0].isdigit() else 'DNS'}:{name}" for name in names)
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),
+        ["openssl", "req", "-x509", "-newkey", *KINDS[kind],
+         "-nodes", "-days", str(days),
          "-subj", f"/CN={names[0]}", "-addext",
          f"subjectAltName={alternatives}",
          "-keyout", key + ".new", "-out", chain + ".new"],
