@@ -13,7 +13,7 @@ struct fetch;
 
 enum {
 	FETCH_MAX = 50, /* at once */
-	FETCH_LINE_MS = 20000,
+	FETCH_LINE_MS = 10000,
 };
 
 /* https_set_up() was called before. */

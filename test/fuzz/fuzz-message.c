@@ -54,6 +54,14 @@ static void check_hosts(struct hosts v)
 		check_slices(v.items[i].tlsa);
 	}
 }
+static void check_sts(struct sts v)
+{
+	assert(v.mode <= STS_ENFORCE && v.max_age_s <= STS_MAX_AGE_S);
+	assert(v.id.n <= STS_ID_OCTETS);
+	assert(v.patterns.count <= STS_PATTERNS_MAX);
+	check_slice(v.id);
+	check_slices(v.patterns);
+}
 static void check_selector(struct selector v)
 {
 	check_slice(v.trace);

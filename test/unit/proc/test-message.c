@@ -99,6 +99,16 @@ static struct selector some_selector(void)
 				  .is_held = true };
 }
 
+static struct sts some_sts(void)
+{
+	return (struct sts){ .id = S("id7"),
+			     .mode = STS_ENFORCE,
+			     .max_age_s = STS_MAX_AGE_S,
+			     .patterns = { two_slices, 2 },
+			     .fetched = 0xfeedbeef00c0ffee,
+			     .tried = 1 };
+}
+
 /* --- comparing ----------------------------------------------------------------- */
 
 static void same_u32(uint32_t a, uint32_t b)
@@ -169,6 +179,16 @@ static void same_selector(struct selector a, struct selector b)
 	same_slice(a.to, b.to);
 	same_u64(a.older_than_s, b.older_than_s);
 	same_bool(a.is_held, b.is_held);
+}
+
+static void same_sts(struct sts a, struct sts b)
+{
+	same_slice(a.id, b.id);
+	assert_int_equal(a.mode, b.mode);
+	same_u32(a.max_age_s, b.max_age_s);
+	same_slices(a.patterns, b.patterns);
+	same_u64(a.fetched, b.fetched);
+	same_u64(a.tried, b.tried);
 }
 
 static void same_hosts(struct hosts a, struct hosts b)
