@@ -9,7 +9,7 @@ run_packages="gcc make autoconf automake pkg-config libc6-dev
 	python3 swaks libnet-ssleay-perl openssl util-linux"
 # To test it as well.
 test_packages="libcmocka-dev python3-pytest python3-pytest-timeout
-	python3-pytest-xdist nsd ldnsutils sqlite3 postgresql s-nail procps
+	python3-pytest-xdist nsd ldnsutils sqlite3 postgresql s-nail procps iproute2
 	python3-spf python3-authheaders python3-dnspython clang-format clang-tidy cppcheck"
 # Filters that Culver is tried with. They are run as nobody in directories of
 # the tests' own; no database of viruses or of rules is fetched.

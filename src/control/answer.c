@@ -299,6 +299,8 @@ void answer_route(struct evbuffer *out, const struct msg_route *m,
 	(void)json_object_set_new(object, "secure", json_boolean(m->is_secure));
 	(void)json_object_set_new(object, "problem", text(m->problem));
 	(void)json_object_set_new(object, "hosts", hosts);
+	(void)json_object_set_new(object, "ipv6", json_boolean(m->uses_ipv6));
+	(void)json_object_set_new(object, "ipv6_reason", text(m->ipv6_reason));
 	if (smarthost != NULL)
 		(void)json_object_set_new(object, "smarthost",
 					  smarthost_json(smarthost));

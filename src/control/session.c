@@ -44,7 +44,10 @@ static void give_address(struct session *s, struct slice address)
 	const struct host host = { .name = address,
 				   .addresses = { &address, 1 } };
 	const struct msg_route m = { .result = ROUTE_HOSTS,
-				     .hosts = { &host, 1 } };
+				     .hosts = { &host, 1 },
+				     .uses_ipv6 = true,
+				     .ipv6_reason = S("the configuration has "
+						      "that address") };
 
 	answer_route(client_output(s->client), &m, session_smarthost(s));
 	session_finish(s);

@@ -82,6 +82,36 @@ static void print_policy(const json_t *line)
 		(void)putchar('\n');
 }
 
+static bool has_ipv6(const json_t *hosts)
+{
+	const json_t *host, *address;
+	size_t i, k;
+
+	json_array_foreach(hosts, i, host)
+	{
+		json_array_foreach(json_object_get(host, "addresses"), k,
+				   address)
+		{
+			if (json_is_string(address) &&
+			    strchr(json_string_value(address), ':') != NULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void print_ipv6(const json_t *line)
+{
+	if (!has_ipv6(json_object_get(line, "hosts")))
+		return;
+	(void)fputs(json_is_true(json_object_get(line, "ipv6"))
+			    ? "IPv6 is used: "
+			    : "IPv6 is not used: ",
+		    stdout);
+	ctl_print(ask_text(line, "ipv6_reason"));
+	(void)puts(".");
+}
+
 static void print_route(const json_t *line)
 {
 	const json_t *smarthost = json_object_get(line, "smarthost");
@@ -101,6 +131,7 @@ static void print_route(const json_t *line)
 		(void)puts("The domain is not signed with DNSSEC, or that "
 			   "could not be proved.");
 	print_policy(line);
+	print_ipv6(line);
 	ctl_print(ask_text(line, "problem"));
 	if (ask_text(line, "problem")[0] != '\0')
 		(void)putchar('\n');

@@ -97,15 +97,6 @@ static struct lmtp_pool_config pool_config(struct role_self *self)
 
 /* --- outside --------------------------------------------------------------------- */
 
-/* Where IPv6 is half set up, mail from it is refused: only who named an address
- * has thought of its reverse name. */
-static bool uses_ipv6(const struct conf *conf)
-{
-	if (strcmp(conf->outbound_ipv6, "auto") == 0)
-		return conf->outbound_address6[0] != '\0';
-	return strcmp(conf->outbound_ipv6, "yes") == 0;
-}
-
 /* A destination rests less than its mail, which so meets it awake. */
 static struct remote_config remote_config(struct role_self *self)
 {
@@ -116,7 +107,6 @@ static struct remote_config remote_config(struct role_self *self)
 		.address4 = conf->outbound_address4,
 		.address6 = conf->outbound_address6,
 		.port = (unsigned)conf->outbound_port,
-		.uses_ipv6 = uses_ipv6(conf),
 		.uses_loopback = conf->outbound_loopback,
 		.connections = (unsigned)conf->outbound_connections,
 		.connections_per_destination =

@@ -199,7 +199,8 @@ static bool is_better(const struct remote_route *route,
 }
 
 /* Who names an address means it. */
-static struct remote_rules rules_for(const struct destination *d)
+static struct remote_rules rules_for(const struct destination *d,
+				     const struct msg_route *m)
 {
 	const struct remote_config *config = &d->remote->config;
 	const struct smarthost *s = d->smarthost;
@@ -207,13 +208,13 @@ static struct remote_rules rules_for(const struct destination *d)
 	if (s == NULL)
 		return (struct remote_rules){
 			.port = config->port,
-			.uses_ipv6 = config->uses_ipv6,
+			.uses_ipv6 = m->uses_ipv6,
 			.uses_loopback = config->uses_loopback,
 			.is_relaxed = d->tls_demand == TLS_DEMAND_NONE,
 		};
 	return (struct remote_rules){
 		.port = s->port,
-		.uses_ipv6 = config->uses_ipv6 || s->is_address,
+		.uses_ipv6 = m->uses_ipv6 || s->is_address,
 		.uses_loopback = config->uses_loopback || s->is_address,
 		.is_smarthost = true,
 	};
@@ -221,7 +222,7 @@ static struct remote_rules rules_for(const struct destination *d)
 
 void destination_use_route(struct destination *d, const struct msg_route *m)
 {
-	const struct remote_rules rules = rules_for(d);
+	const struct remote_rules rules = rules_for(d, m);
 	struct remote_route *route = remote_route_new(
 		m, d->kind == DESTINATION_DOMAIN ? d->name : S(""), &rules);
 	unsigned life_ms = remote_route_count(route) > 0 ? REMOTE_ROUTE_MS

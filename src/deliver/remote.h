@@ -46,7 +46,7 @@ struct remote_config {
 	const char *hostname;
 	const char *address4, *address6; /* to connect from, or empty */
 	unsigned port;
-	bool uses_ipv6, uses_loopback;
+	bool uses_loopback;
 	unsigned connections;                 /* at most, in all */
 	unsigned connections_per_destination; /* the same, to one */
 	unsigned idle_ms;                     /* for which a session is kept */

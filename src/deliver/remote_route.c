@@ -112,7 +112,8 @@ static const struct outcome is_ourselves = {
 static const struct outcome no_ipv6 = {
 	.kind = OUTCOME_DEFERRED,
 	.status = { 4, 4, 4 },
-	.text = SLICE("its hosts have IPv6 addresses only, and we use IPv4"),
+	.text = SLICE("its hosts have IPv6 addresses only, and we do not use "
+		      "them: "),
 };
 static const struct outcome bogus_tlsa = {
 	.kind = OUTCOME_DEFERRED,
@@ -285,6 +286,13 @@ struct remote_route *remote_route_new(const struct msg_route *m,
 		r->refusal.text = arena_copy(
 			r->arena, slice_head(m->problem, WIRE_TEXT_OCTETS));
 	}
+	if (r->refusal.text.p == no_ipv6.text.p)
+		r->refusal.text = arena_join(
+			r->arena,
+			(const struct slice[]){
+				no_ipv6.text,
+				slice_head(m->ipv6_reason, WIRE_TEXT_OCTETS) },
+			2);
 	if (rules->is_smarthost)
 		defer(&r->refusal);
 	return r;

@@ -15,8 +15,12 @@ struct password {
 struct smarthosts {
 	struct password *passwords;
 	size_t password_count;
-	struct smarthost **items; /* as conf has them; NULL: none, but direct */
+	struct item *items; /* as conf has them */
 	size_t count;
+};
+
+struct item {
+	struct smarthost *smarthost; /* NULL: direct */
 };
 
 /* --- one ------------------------------------------------------------------------- */
@@ -105,7 +109,7 @@ void smarthosts_free(struct smarthosts **all)
 		mem_free(&a->passwords[i].block);
 	}
 	for (size_t i = 0; i < a->count; i++)
-		smarthost_free(&a->items[i]);
+		smarthost_free(&a->items[i].smarthost);
 	mem_free(&a->passwords);
 	mem_free(&a->items);
 	mem_free(all);
@@ -149,7 +153,7 @@ void smarthosts_complete(struct smarthosts *all, const struct conf *conf)
 		const struct conf_smarthost *s = &conf->smarthosts[i];
 
 		if (!s->direct)
-			all->items[i] =
+			all->items[i].smarthost =
 				smarthost_new(s, password_of(all, s->name));
 	}
 }
@@ -160,5 +164,5 @@ struct smarthost *smarthosts_for(const struct smarthosts *all,
 {
 	const struct conf_smarthost *s = conf_smarthost_for(conf, reverse_path);
 
-	return s != NULL ? all->items[s - conf->smarthosts] : NULL;
+	return s != NULL ? all->items[s - conf->smarthosts].smarthost : NULL;
 }

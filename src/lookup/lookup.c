@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/own.h"
+#include "lookup/reverse.h"
 #include "lookup/route.h"
 #include "proc/role.h"
 
@@ -22,6 +23,11 @@ struct request {
 	struct lookup *lookup;
 	struct link *from;
 	uint64_t id;
+	struct arena *arena; /* of what is asked: */
+	struct slice domain;
+	struct slices hosts;
+	/* One after the other. */
+	struct reverse_wait *reverse;
 	struct route *route;
 };
 
@@ -31,7 +37,8 @@ struct lookup {
 	char *roots, *next_roots;     /* PEM; likewise */
 	char *hostname;
 	struct tls_client *trust; /* by the roots */
-	struct dns *dns;          /* from start() on, with the next three */
+	struct dns *dns;          /* from start() on, with the next four */
+	struct reverse *reverse;
 	struct fetcher *fetcher;
 	struct sts_known *known;
 	struct sts_desk *sts;
@@ -46,11 +53,13 @@ static void request_free(struct request *q)
 {
 	TAILQ_REMOVE(&q->lookup->requests, q, entry);
 	q->lookup->request_count--;
+	reverse_cancel(&q->reverse);
 	route_cancel(&q->route);
+	arena_free(&q->arena);
 	mem_free(&q);
 }
 
-static void send_route(struct link *to, uint64_t id,
+static void send_route(const struct lookup *l, struct link *to, uint64_t id,
 		       const struct route_answer *answer)
 {
 	const struct message m = {
@@ -64,7 +73,9 @@ static void send_route(struct link *to, uint64_t id,
 			   .sts = answer->sts.sts,
 			   .is_sts_fresh = answer->sts.is_fresh,
 			   .sts_failure = answer->sts.failure,
-			   .sts_problem = answer->sts.problem }
+			   .sts_problem = answer->sts.problem,
+			   .uses_ipv6 = reverse_uses_ipv6(l->reverse),
+			   .ipv6_reason = reverse_reason(l->reverse) }
 	};
 
 	link_send(to, &m, -1);
@@ -75,8 +86,30 @@ static void on_route(const struct route_answer *answer, void *arg)
 	struct request *q = arg;
 
 	q->route = NULL;
-	send_route(q->from, q->id, answer);
+	send_route(q->lookup, q->from, q->id, answer);
 	request_free(q);
+}
+
+/* It is known whether we use IPv6. */
+static void on_reverse(void *arg)
+{
+	struct request *q = arg;
+
+	q->reverse = NULL;
+	q->route = route_start(&q->lookup->world, q->domain, q->hosts, on_route,
+			       q);
+}
+
+static void keep_question(struct request *q, const struct msg_route_wanted *m)
+{
+	struct slice *hosts;
+
+	q->arena = arena_new(2 * WIRE_OCTETS);
+	hosts = arena_array(q->arena, m->hosts.count, sizeof(*hosts));
+	for (size_t i = 0; i < m->hosts.count; i++)
+		hosts[i] = arena_copy(q->arena, m->hosts.items[i]);
+	q->domain = arena_copy(q->arena, m->domain);
+	q->hosts = (struct slices){ hosts, m->hosts.count };
 }
 
 static void on_route_wanted(struct lookup *l, struct link *from,
@@ -90,7 +123,7 @@ static void on_route_wanted(struct lookup *l, struct link *from,
 			.problem = SLICE("too many questions wait for DNS")
 		};
 
-		send_route(from, m->id, &busy);
+		send_route(l, from, m->id, &busy);
 		return;
 	}
 	q = mem_new(sizeof(*q));
@@ -99,7 +132,8 @@ static void on_route_wanted(struct lookup *l, struct link *from,
 	q->id = m->id;
 	TAILQ_INSERT_TAIL(&l->requests, q, entry);
 	l->request_count++;
-	q->route = route_start(&l->world, m->domain, m->hosts, on_route, q);
+	keep_question(q, m);
+	q->reverse = reverse_ask(l->reverse, on_reverse, q);
 }
 
 static bool is_own(struct slice address, void *arg)
@@ -214,6 +248,14 @@ static void configure_sts(struct lookup *l)
 	sts_desk_configure(l->sts, (unsigned)conf->sts_port);
 }
 
+static void configure_reverse(const struct lookup *l)
+{
+	const struct conf *conf = role_conf(l->self);
+
+	reverse_configure(l->reverse, conf->outbound_ipv6,
+			  conf->outbound_address6);
+}
+
 static void on_conf(struct role_self *self, void *arg)
 {
 	struct lookup *l = arg;
@@ -232,6 +274,7 @@ static void on_conf(struct role_self *self, void *arg)
 	config = dns_config(l);
 	dns_configure(l->dns, &config);
 	configure_sts(l);
+	configure_reverse(l);
 }
 
 static void start(struct role_self *self, void *arg)
@@ -244,6 +287,8 @@ static void start(struct role_self *self, void *arg)
 	l->known = sts_known_new(role_base(self), send_to_queue, l);
 	l->sts = sts_desk_new(l->dns, l->fetcher, l->known);
 	configure_sts(l);
+	l->reverse = reverse_new(role_base(self), l->dns, reverse_find_address);
+	configure_reverse(l);
 	l->world.base = role_base(self);
 	l->world.dns = l->dns;
 	l->world.sts = l->sts;
@@ -274,6 +319,7 @@ int lookup_main(unsigned index)
 	sts_desk_free(&l.sts);
 	sts_known_free(&l.known);
 	fetcher_free(&l.fetcher);
+	reverse_free(&l.reverse);
 	dns_free(&l.dns);
 	tls_client_free(&l.trust);
 	mem_free(&l.roots);

@@ -30,9 +30,9 @@ HEAD = """$TTL {ttl}
 @ NS ns.{zone}
 ns.{zone} A 127.0.0.1
 """
-TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 15: "MX", 16: "TXT",
+TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT",
          28: "AAAA", 43: "DS", 48: "DNSKEY", 52: "TLSA"}
-NAMES_LAST = ("MX", "CNAME", "NS")  # RDATA that ends with a name
+NAMES_LAST = ("MX", "CNAME", "NS", "PTR")  # RDATA that ends with a name
 SERVFAIL = 2
 
 

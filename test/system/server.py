@@ -66,7 +66,8 @@ class Server:
         chain = make_certificate(self._directory, name)
         self._context.load_cert_chain(
             chain, os.path.join(self._directory, "privkey.pem"))
-        self._listener = socket.socket()
+        self._listener = socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((address, port))
         self._listener.listen(128)

@@ -297,6 +297,8 @@ void world_route(struct world *w, const char *hosts)
 
 	m.route.id = w->asked_id;
 	m.route.result = ROUTE_HOSTS;
+	m.route.uses_ipv6 = w->uses_ipv6;
+	m.route.ipv6_reason = S("none is there");
 	m.route.hosts.items = items;
 	m.route.is_secure = !w->is_insecure;
 	while (rest.n > 0) {

@@ -76,6 +76,7 @@ struct world {
 	bool has_requiretls;
 	bool is_insecure; /* the route */
 	struct smarthost *smarthost;
+	bool uses_ipv6;
 	const char *undialled; /* this address cannot be connected to */
 };
 

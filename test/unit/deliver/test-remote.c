@@ -357,7 +357,7 @@ static void test_addresses_that_lead_nowhere(void **state)
 		assert_memory_equal(s->status, cases[i].status, 3);
 	}
 	assert_int_equal(w->conn_count, 0);
-	w->config.uses_ipv6 = w->config.uses_loopback = true;
+	w->uses_ipv6 = w->config.uses_loopback = true;
 	world_configure(w);
 	(void)send_to(w, 1, "user@d0");
 	world_route(w, "a=127.0.0.1");
