@@ -37,7 +37,7 @@ struct server {
 	struct hooks *hooks;
 	struct spends *spends;
 	struct verifier *verifier;
-	struct dkim_signer *dkim; /* NULL: nobody signs */
+	struct dkim_signer *dkim;   /* NULL: nobody signs */
 	struct milter_set *filters; /* NULL: none is set */
 	unsigned filter_generation; /* counts the sets */
 	struct filter_log *filter_log;

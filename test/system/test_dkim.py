@@ -8,7 +8,6 @@ import pytest
 from conftest import delivered
 from culver import Culver, wait_for
 from dkimkeys import Keys, signatures, verify_all
-from smtp import message
 
 ALICE = "alice@example.com"
 
@@ -105,8 +104,13 @@ def test_nothing_can_be_added(culver, dovecot, tag):
 
 def test_keyring_dies(culver, dovecot, tag):
     for round_ in range(3):
-        os.kill(culver.wait_roles()["keyring"][0], signal.SIGKILL)
-        assert send(culver, letter(f"{tag}-{round_}")).code == 250
+        keyring = culver.wait_roles()["keyring"][0]
+        with culver.submission(ALICE) as client:
+            client.mail(ALICE)
+            client.rcpt(ALICE)
+            os.kill(keyring, signal.SIGKILL)
+            reply = client.data(letter(f"{tag}-{round_}"))
+            assert reply.code == 250, str(reply)
         content = arrived(dovecot, f"{tag}-{round_}")
         assert verify_all(content, culver.keys.dns) == [True, True]
 
