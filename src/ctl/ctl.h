@@ -23,12 +23,14 @@ struct ctl {
 	bool is_summary; /* --summary */
 	bool is_held;    /* --held; the texts after it are NULL, or given */
 	const char *from, *to, *older_than, *reason;
+	const char *type; /* --type, of a DKIM key; or NULL */
 	char **arguments; /* after the verb */
 	size_t argument_count;
 };
 
 /* One for each verb. */
 int cmd_check_config(const struct ctl *ctl);
+int cmd_dkim(const struct ctl *ctl);
 int cmd_domain_tls(const struct ctl *ctl);
 int cmd_milter(const struct ctl *ctl);
 int cmd_milter_check(const struct ctl *ctl); /* arguments: check NAME [FILE] */

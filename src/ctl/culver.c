@@ -12,6 +12,14 @@ static const char help[] =
 	"usage: culver [OPTION...] COMMAND\n"
 	"\n"
 	"  check-config        say what is wrong with the configuration\n"
+	"  dkim [list] [DOMAIN]\n"
+	"                      say which DKIM keys there are\n"
+	"  dkim new DOMAIN [SELECTOR], with --type rsa2048 (as is without), rsa3072,\n"
+	"                      rsa4096 or ed25519: make a key\n"
+	"  dkim dns DOMAIN [SELECTOR]\n"
+	"                      say what is to stand in DNS\n"
+	"  dkim activate DOMAIN [SELECTOR], dkim retire DOMAIN [SELECTOR]\n"
+	"                      sign with a key; sign no more with it\n"
 	"  domain-tls [list]   say how well mail for each domain was protected\n"
 	"  domain-tls show DOMAIN, domain-tls forget DOMAIN\n"
 	"                      the same for one; accept less than that again\n"
@@ -68,6 +76,7 @@ static const struct {
 	size_t arguments_min, arguments_max;
 } verbs[] = {
 	{ "check-config", cmd_check_config, 0, 0 },
+	{ "dkim", cmd_dkim, 0, 3 },
 	{ "domain-tls", cmd_domain_tls, 0, 2 },
 	{ "help", cmd_help, 0, 0 },
 	{ "milter", cmd_milter, 0, 3 },
@@ -107,6 +116,7 @@ enum {
 	OPTION_REASON,
 	OPTION_SUMMARY,
 	OPTION_TO,
+	OPTION_TYPE,
 	OPTION_VERSION,
 	OPTION_YES,
 };
@@ -146,6 +156,7 @@ static const char *read_options(struct ctl *ctl, int argc, char **argv)
 		{ "reason", required_argument, NULL, OPTION_REASON },
 		{ "summary", no_argument, NULL, OPTION_SUMMARY },
 		{ "to", required_argument, NULL, OPTION_TO },
+		{ "type", required_argument, NULL, OPTION_TYPE },
 		{ "yes", no_argument, NULL, OPTION_YES },
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "help", no_argument, NULL, OPTION_HELP },
@@ -163,6 +174,8 @@ static const char *read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->socket = optarg;
 		else if (c == 'o')
 			ctl->overrides[ctl->override_count++] = optarg;
+		else if (c == OPTION_TYPE)
+			ctl->type = optarg;
 		else if (c == OPTION_JSON)
 			ctl->is_json = true;
 		else if (c == OPTION_HELP)
