@@ -192,6 +192,18 @@ void batch_spend(struct batch *b, struct allowances *allowances,
 	peers_send(b->peers, from, &answer, -1);
 }
 
+void batch_sender_tls(struct batch *b, const struct msg_sender_tls_seen *m)
+{
+	struct op *op;
+
+	if (b->count >= BATCH_KEPT_COUNT)
+		return;
+	op = op_new(OP_SENDER_TLS, NULL, 0);
+	op->sender_domain = arena_copy(op->arena, m->domain);
+	op->tls_reason = arena_copy(op->arena, m->reason);
+	push(b, op);
+}
+
 void batch_forget(struct batch *b, const struct link *link)
 {
 	struct op *op, *next;
@@ -295,6 +307,7 @@ static void finish(struct batch *b, struct op *op)
 	case OP_HASTEN:
 	case OP_END_HOLDS:
 	case OP_SPEND:
+	case OP_SENDER_TLS:
 		break;
 	}
 	pop(b, op);

@@ -53,6 +53,9 @@ void batch_change(struct batch *b, struct link *from,
 void batch_spend(struct batch *b, struct allowances *allowances,
 		 struct link *from, const struct msg_spend *m);
 
+/* SENDER_TLS_SEEN. */
+void batch_sender_tls(struct batch *b, const struct msg_sender_tls_seen *m);
+
 /* The link is gone: its new messages are dropped, nobody is answered. */
 void batch_forget(struct batch *b, const struct link *link);
 

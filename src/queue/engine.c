@@ -282,6 +282,16 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 		tls_memory_forget(&e->tls, e->peers, from,
 				  &m->domain_tls_forget);
 		return;
+	case MESSAGE_SENDER_TLS_WANTED:
+		tls_memory_sender(&e->tls, e->peers, from,
+				  &m->sender_tls_wanted, clock_wall_s());
+		return;
+	case MESSAGE_SENDER_TLS_SEEN:
+		/* The next turn writes it down. */
+		if (tls_memory_is_news(&e->tls, m->sender_tls_seen.domain,
+				       clock_wall_s()))
+			batch_sender_tls(e->batch, &m->sender_tls_seen);
+		return;
 	case MESSAGE_STS_WANTED:
 		sts_memory_wanted(&e->sts, e->peers, from, &m->sts_wanted,
 				  clock_wall_s());

@@ -219,6 +219,9 @@ int op_apply(struct op *op, struct turn *t)
 				       op->end_holds.due);
 	case OP_SPEND:
 		return spending_apply(t, &op->spending);
+	case OP_SENDER_TLS:
+		return tls_memory_keep_sender(t, op->sender_domain,
+					      op->tls_reason);
 	case OP_CHANGE:
 		return change_step(t, &op->change.c, &op->change.next);
 	}

@@ -17,6 +17,7 @@ enum op_kind {
 	OP_END_HOLDS,
 	OP_CHANGE,
 	OP_SPEND,
+	OP_SENDER_TLS,
 };
 
 struct op {
@@ -55,11 +56,12 @@ struct op {
 			struct change_progress next; /* the result */
 		} change;
 		struct spending spending; /* in arena */
+		struct slice sender_domain;
 	};
 	struct outcome outcome; /* SETTLE, OUTCOME */
 	uint32_t again_s; /* OUTCOME: of ATTEMPT_RESULT, as the next two */
 	enum tls_level tls_level;
-	struct slice tls_reason;
+	struct slice tls_reason; /* SENDER_TLS, too */
 };
 
 struct op *op_new(enum op_kind kind, struct link *from, uint64_t id);

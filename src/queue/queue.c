@@ -202,6 +202,10 @@ static void refuse(struct link *from, const struct message *m)
 		answer.type = MESSAGE_DOMAIN_TLS_FORGOTTEN;
 		answer.domain_tls_forgotten.id = m->domain_tls_forget.id;
 		answer.domain_tls_forgotten.error = EAGAIN;
+	} else if (m->type == MESSAGE_SENDER_TLS_WANTED) {
+		answer.type = MESSAGE_SENDER_TLS;
+		answer.sender_tls.id = m->sender_tls_wanted.id;
+		answer.sender_tls.error = EAGAIN;
 	} else if (m->type == MESSAGE_SPEND) {
 		answer.type = MESSAGE_SPENT;
 		answer.spent.id = m->spend.id;

@@ -8,11 +8,12 @@
 
 enum {
 	EXPIRE_S = 3600, /* between two removals */
+	NEWS_S = 86400,  /* what was seen so long ago is worth writing anew */
 	TRIES = 3,       /* another node may be in the way */
 	ARENA_OCTETS = 4 << 20,
 };
 
-static const struct slice via = SLICE("via:");
+static const struct slice via = SLICE("via:"), from = SLICE("from:");
 
 static bool is_on(const struct queue_settings *settings)
 {
@@ -60,12 +61,32 @@ struct slice tls_memory_name(const struct target *target, struct arena *arena)
 		slice_tail(address, slice_find_last(address, '@') + 1), arena);
 }
 
+static struct slice sender_name(struct slice domain, struct arena *arena)
+{
+	const struct slice parts[] = { from, domain_name(domain, arena) };
+
+	return arena_join(arena, parts, 2);
+}
+
 /* As an operator writes it. */
 static struct slice name_of(struct slice text, struct arena *arena)
 {
 	if (slice_starts(text, via))
 		return via_name(slice_tail(text, via.n), arena);
+	if (slice_starts(text, from))
+		return sender_name(slice_tail(text, from.n), arena);
 	return domain_name(text, arena);
+}
+
+/* Both directions of a domain. Returns how many names that are. */
+static size_t names_of(struct slice text, struct arena *arena,
+		       struct slice ret_names[2])
+{
+	ret_names[0] = name_of(text, arena);
+	if (slice_starts(text, via) || slice_starts(text, from))
+		return 1;
+	ret_names[1] = sender_name(text, arena);
+	return 2;
 }
 
 /* --- what is known ----------------------------------------------------------------- */
@@ -103,6 +124,50 @@ int tls_memory_keep(struct turn *t, const struct target *target,
 
 	if (!is_on(t->settings))
 		return 0;
+	return store_keep_tls(t->store, &tls, expired_at(t->settings, t->now));
+}
+
+/* --- senders ----------------------------------------------------------------------- */
+
+void tls_memory_sender(struct tls_memory *t, const struct peers *peers,
+		       struct link *asker,
+		       const struct msg_sender_tls_wanted *m, int64_t now)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
+	struct message answer = { .type = MESSAGE_SENDER_TLS };
+	enum tls_level floor = TLS_LEVEL_NONE;
+	int r = tls_memory_floor(t, sender_name(m->domain, arena), now, &floor);
+
+	answer.sender_tls = (struct msg_sender_tls){ .id = m->id,
+						     .error = (uint32_t)-r,
+						     .level = floor };
+	peers_send(peers, asker, &answer, -1);
+}
+
+bool tls_memory_is_news(struct tls_memory *t, struct slice domain, int64_t now)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
+	int64_t young_s = (int64_t)t->settings->tls_memory_s / 4;
+	struct store_tls tls;
+	int r;
+
+	if (!is_on(t->settings))
+		return false;
+	r = store_load_tls(t->store, sender_name(domain, arena), arena, &tls);
+	if (young_s > NEWS_S)
+		young_s = NEWS_S;
+	return r != 0 || tls.level < TLS_LEVEL_TLS || tls.seen <= now - young_s;
+}
+
+int tls_memory_keep_sender(struct turn *t, struct slice domain,
+			   struct slice reason)
+{
+	const struct store_tls tls = { .destination =
+					       sender_name(domain, t->arena),
+				       .level = TLS_LEVEL_TLS,
+				       .seen = t->now,
+				       .reason = reason };
+
 	return store_keep_tls(t->store, &tls, expired_at(t->settings, t->now));
 }
 
@@ -165,18 +230,25 @@ static void send_entry(const struct peers *peers, struct link *to, uint64_t id,
 static int load_page(struct tls_memory *t, const struct msg_domain_tls_list *m,
 		     struct store_tls_page *page)
 {
-	int r;
+	struct slice names[2];
+	size_t count;
 
 	if (m->destination.n == 0)
 		return store_list_tls(t->store, m->after, page);
-	r = store_load_tls(t->store, name_of(m->destination, page->arena),
-			   page->arena, page->items);
-	page->count = r == 0;
-	return r == -ENOENT ? 0 : r;
+	count = names_of(m->destination, page->arena, names);
+	for (size_t i = 0; i < count; i++) {
+		int r = store_load_tls(t->store, names[i], page->arena,
+				       &page->items[page->count]);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		page->count += r == 0;
+	}
+	return 0;
 }
 
 void tls_memory_list(struct tls_memory *t, const struct peers *peers,
-		     struct link *from, const struct msg_domain_tls_list *m,
+		     struct link *asker, const struct msg_domain_tls_list *m,
 		     int64_t now)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
@@ -190,7 +262,7 @@ void tls_memory_list(struct tls_memory *t, const struct peers *peers,
 
 	for (size_t i = 0; i < page.count; i++)
 		if (items[i].seen > expired_at(t->settings, now))
-			send_entry(peers, from, m->id, &items[i]);
+			send_entry(peers, asker, m->id, &items[i]);
 	end.domain_tls_end = (struct msg_domain_tls_end){
 		.id = m->id,
 		.error = (uint32_t)-r,
@@ -199,21 +271,28 @@ void tls_memory_list(struct tls_memory *t, const struct peers *peers,
 		.is_last = r < 0 || m->destination.n > 0 ||
 			   page.count < TLS_MEMORY_PAGE,
 	};
-	peers_send(peers, from, &end, -1);
+	peers_send(peers, asker, &end, -1);
 }
 
 void tls_memory_forget(struct tls_memory *t, const struct peers *peers,
-		       struct link *from, const struct msg_domain_tls_forget *m)
+		       struct link *asker,
+		       const struct msg_domain_tls_forget *m)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
 	struct message answer = { .type = MESSAGE_DOMAIN_TLS_FORGOTTEN };
-	uint64_t count = 0;
+	struct slice names[2];
+	size_t name_count = 0;
+	uint64_t total = 0, count = 0;
 	int r = 0;
 
 	if (m->destination.n > 0)
-		r = forget(t->store, name_of(m->destination, arena), 0, &count);
+		name_count = names_of(m->destination, arena, names);
+	for (size_t i = 0; r == 0 && i < name_count; i++) {
+		r = forget(t->store, names[i], 0, &count);
+		total += r == 0 ? count : 0;
+	}
 	answer.domain_tls_forgotten = (struct msg_domain_tls_forgotten){
-		.id = m->id, .error = (uint32_t)-r, .count = count
+		.id = m->id, .error = (uint32_t)-r, .count = total
 	};
-	peers_send(peers, from, &answer, -1);
+	peers_send(peers, asker, &answer, -1);
 }
