@@ -325,6 +325,7 @@ static void on_reply(const struct reply *reply, void *arg)
 	session_op_done(s);
 	if (reply_is_positive(reply)) {
 		log_accepted(s, reply);
+		origin_accepted(s);
 		session_reply(s, reply);
 	} else {
 		session_pass_refusal(s, reply);

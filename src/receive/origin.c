@@ -3,6 +3,7 @@
 #include "conf/network.h"
 #include "receive/origin_fields.h"
 #include "receive/origin_policy.h"
+#include "receive/queue_call.h"
 #include "receive/session-private.h"
 #include "receive/verify.h"
 
@@ -36,21 +37,13 @@ static void log_spf(const struct session *s, const struct msg_spf *answer)
 	    log_text("problem", answer->problem));
 }
 
-static void on_spf(const struct msg_spf *answer, void *arg)
+/* All is known that RCPT waits for. */
+static void end_spf(struct session *s)
 {
-	struct session *s = arg;
-	struct transaction *t = s->tx;
-	struct origin *o = &t->origin;
+	struct origin *o = &s->tx->origin;
 	origin_on_spf *then = o->on_spf;
 
-	o->call = NULL;
 	o->has_spf = true;
-	o->spf = answer->result < AUTHRES_COUNT ? answer->result
-						: AUTHRES_TEMPERROR;
-	o->is_helo = answer->is_helo;
-	o->spf_domain = arena_copy(t->arena, answer->domain);
-	o->spf_explanation = arena_copy(t->arena, answer->explanation);
-	log_spf(s, answer);
 	if (then == NULL)
 		return;
 	o->on_spf = NULL;
@@ -58,6 +51,48 @@ static void on_spf(const struct msg_spf *answer, void *arg)
 	arena_clear(s->server->scratch);
 	then(s);
 	session_run(s);
+}
+
+static void on_tls(const struct msg_sender_tls *answer, void *arg)
+{
+	struct session *s = arg;
+	struct origin *o = &s->tx->origin;
+
+	o->tls_call = NULL;
+	if (answer->error != 0)
+		o->tls = TLS_UNKNOWN;
+	else if (answer->level >= TLS_LEVEL_TLS)
+		o->tls = TLS_WANTED;
+	end_spf(s);
+}
+
+/* Who the sender's domain is, is certain. */
+static bool is_remembered(const struct session *s)
+{
+	const struct origin *o = &s->tx->origin;
+
+	return o->spf == AUTHRES_PASS && !o->is_helo &&
+	       s->server->conf->tls_memory > 0;
+}
+
+static void on_spf(const struct msg_spf *answer, void *arg)
+{
+	struct session *s = arg;
+	struct transaction *t = s->tx;
+	struct origin *o = &t->origin;
+
+	o->call = NULL;
+	o->spf = answer->result < AUTHRES_COUNT ? answer->result
+						: AUTHRES_TEMPERROR;
+	o->is_helo = answer->is_helo;
+	o->spf_domain = arena_copy(t->arena, answer->domain);
+	o->spf_explanation = arena_copy(t->arena, answer->explanation);
+	log_spf(s, answer);
+	if (is_remembered(s) && !stream_is_tls(s->stream))
+		o->tls_call = queue_call_sender_tls(s->server->queue_calls,
+						    o->spf_domain, on_tls, s);
+	else
+		end_spf(s);
 }
 
 void origin_begin(struct session *s)
@@ -92,6 +127,10 @@ const struct reply *origin_spf_refusal(const struct session *s,
 {
 	const struct origin *o = &s->tx->origin;
 
+	if (o->tls == TLS_WANTED)
+		return &REPLY_SENDER_NEEDS_TLS;
+	if (o->tls == TLS_UNKNOWN)
+		return &REPLY_INTERNAL;
 	if (!o->has_spf || o->spf != AUTHRES_FAIL ||
 	    !origin_refuses_spf(s->server->conf))
 		return NULL;
@@ -152,7 +191,21 @@ void origin_verify(struct session *s, origin_on_verdict *on_verdict)
 					content_fd(t->content), on_verified, s);
 }
 
+void origin_accepted(const struct session *s)
+{
+	const struct slice parts[] = { SLICE("from "), slice_of(s->peer_ip),
+				       SLICE(", "),
+				       stream_tls_version(s->stream) };
+
+	if (s->tx->origin.has_spf && is_remembered(s) &&
+	    stream_is_tls(s->stream))
+		queue_calls_tls_seen(s->server->queue_calls,
+				     s->tx->origin.spf_domain,
+				     arena_join(s->server->scratch, parts, 4));
+}
+
 void origin_cancel(struct origin *o)
 {
+	queue_call_cancel(&o->tls_call);
 	verify_call_cancel(&o->call);
 }

@@ -2,6 +2,9 @@
  * Who sent this? SPF, DKIM and DMARC of a transaction from outside, asked of
  * `verify`, and what follows: a refusal, or fields that say what was found.
  *
+ * What SPF knows by name may not come without TLS once it came with it
+ * (tls_memory): asked of `queue` before the first RCPT is answered.
+ *
  * Nothing is asked for logins, users of this machine and trusted_networks. SPF
  * is asked for at MAIL and waited for at the first RCPT; DKIM and DMARC when
  * the content is complete, before filters see it.
@@ -15,6 +18,7 @@
 
 struct session;
 struct verify_call;
+struct queue_call;
 
 typedef void origin_on_spf(struct session *s);
 /* refusal: or NULL. fields: whole lines to be put before the message. Both
@@ -30,8 +34,10 @@ struct origin {
 	enum authres_result spf;
 	bool is_helo; /* the null sender: HELO was checked in its place */
 	struct slice spf_domain, spf_explanation;
+	enum { TLS_OF_NO_MATTER, TLS_WANTED, TLS_UNKNOWN } tls;
 
 	struct verify_call *call;
+	struct queue_call *tls_call;
 	origin_on_spf *on_spf; /* somebody waits */
 	origin_on_verdict *on_verdict;
 };
@@ -47,6 +53,8 @@ const struct reply *origin_spf_refusal(const struct session *s,
 /* The content is complete. s->op is set; on_verdict() comes before
  * session_run(). */
 void origin_verify(struct session *s, origin_on_verdict *on_verdict);
+/* The message was taken. */
+void origin_accepted(const struct session *s);
 /* Nobody waits any more. */
 void origin_cancel(struct origin *o);
 

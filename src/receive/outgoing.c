@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "mail/from.h"
 #include "receive/names.h"
+#include "receive/queue_call.h"
 #include "receive/session-private.h"
-#include "receive/spend.h"
 #include "smtp/name.h"
 
 #include <time.h>
@@ -224,10 +224,10 @@ void outgoing_spend(struct session *s, outgoing_refuse *refuse)
 	m.recipients = recipients_of(t, t->arena);
 	t->refuse = refuse;
 	s->op = OP_SPEND;
-	t->spend = spend_start(s->server->spends, &m, on_spent, s);
+	t->spend = queue_call_spend(s->server->queue_calls, &m, on_spent, s);
 }
 
 void outgoing_cancel(struct transaction *t)
 {
-	spend_cancel(&t->spend);
+	queue_call_cancel(&t->spend);
 }

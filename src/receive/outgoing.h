@@ -1,6 +1,6 @@
 /*
  * What a login's message passes beside filters: each address of its From field
- * is the login's (sender.h), and its share of the day is not used up (spend.h).
+ * is the login's (sender.h), and its share of the day is not used up (queue_call.h).
  * Both are steps of complete.c: the next step was entered already; they set
  * the session's operation, or call refuse, or do nothing.
  */

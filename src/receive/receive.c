@@ -10,8 +10,8 @@
 #include "receive/generation.h"
 #include "receive/hooks.h"
 #include "receive/questions.h"
+#include "receive/queue_call.h"
 #include "receive/signer.h"
-#include "receive/spend.h"
 #include "receive/verify.h"
 
 #include <assert.h>
@@ -137,7 +137,7 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->server.spool = spooler_new(self);
 	r->server.handovers = handovers_new(self);
 	r->server.hooks = hooks_new(self);
-	r->server.spends = spends_new(self);
+	r->server.queue_calls = queue_calls_new(self);
 	r->server.verifier = verifier_new(self);
 	r->server.dkim = dkim_signer_new(self);
 	r->server.filter_log = filter_log_new();
@@ -258,7 +258,8 @@ static void on_message(struct role_self *self, struct link *from,
 		handovers_on_message(r->server.handovers, m);
 		break;
 	case MESSAGE_SPENT:
-		spends_on_message(r->server.spends, &m->spent);
+	case MESSAGE_SENDER_TLS:
+		queue_calls_on_message(r->server.queue_calls, m);
 		break;
 	case MESSAGE_POST_DATA_RESULT:
 	case MESSAGE_ALIAS_RESOLVED:
@@ -311,7 +312,7 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	} else if (link_peer(peer) == ROLE_QUEUE) {
 		spooler_on_queue_gone(r->server.spool);
 		handovers_on_queue_gone(r->server.handovers);
-		spends_on_queue_gone(r->server.spends);
+		queue_calls_on_queue_gone(r->server.queue_calls);
 	}
 }
 
@@ -378,7 +379,7 @@ static void receive_done(struct receive *r)
 	resolver_free(&r->server.resolver);
 	handovers_free(&r->server.handovers);
 	hooks_free(&r->server.hooks);
-	spends_free(&r->server.spends);
+	queue_calls_free(&r->server.queue_calls);
 	verifier_free(&r->server.verifier);
 	dkim_signer_free(&r->server.dkim);
 	milter_set_release(&r->server.filters);

@@ -22,7 +22,7 @@ struct dkim_signer;
 struct hooks;
 struct verifier;
 struct session;
-struct spends;
+struct queue_calls;
 TAILQ_HEAD(session_list, session);
 
 struct server {
@@ -35,7 +35,7 @@ struct server {
 	struct spooler *spool;
 	struct handovers *handovers;
 	struct hooks *hooks;
-	struct spends *spends;
+	struct queue_calls *queue_calls;
 	struct verifier *verifier;
 	struct dkim_signer *dkim;   /* NULL: nobody signs */
 	struct milter_set *filters; /* NULL: none is set */

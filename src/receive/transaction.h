@@ -39,7 +39,7 @@ enum complete_step {
 	COMPLETE_HANDOVER,
 };
 
-struct spend;
+struct queue_call;
 
 struct transaction {
 	struct arena *arena;
@@ -96,7 +96,7 @@ struct transaction {
 	struct post_data *post_data;
 	const struct slice *authors; /* of From, not yet looked at */
 	size_t author_count;
-	struct spend *spend;
+	struct queue_call *spend;
 	outgoing_refuse *refuse;
 	struct dkim_sign_call *signing;
 	signing_put *put_signatures;

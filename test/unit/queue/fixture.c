@@ -240,6 +240,9 @@ static void record(struct sent *s, const struct message *m, int fd)
 	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
 		s->number = m->domain_tls_forgotten.count;
 		break;
+	case MESSAGE_SENDER_TLS:
+		s->number = m->sender_tls.level;
+		break;
 	case MESSAGE_SPENT:
 		s->number = m->spent.exceeded;
 		s->queue_id = m->spent.error;

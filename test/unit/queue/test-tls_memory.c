@@ -184,6 +184,64 @@ static void test_forgetting(void **state)
 	assert_int_equal(floor_of(f, "a@two.example", ""), TLS_LEVEL_TLS);
 }
 
+/* What is known of mail that came from there. */
+static uint64_t sender_level(struct fixture *f, const char *domain)
+{
+	struct message m = { .type = MESSAGE_SENDER_TLS_WANTED, .fd = -1 };
+	const struct sent *s;
+
+	fixture_clear(f);
+	m.sender_tls_wanted.domain = slice_of(domain);
+	engine_on_message(f->engine, fixture_receive(), &m);
+	s = fixture_find(f, MESSAGE_SENDER_TLS, 0);
+	assert_non_null(s);
+	return s->number;
+}
+
+static void come_by_tls(struct fixture *f, const char *domain)
+{
+	struct message m = { .type = MESSAGE_SENDER_TLS_SEEN, .fd = -1 };
+
+	m.sender_tls_seen =
+		(struct msg_sender_tls_seen){ .domain = slice_of(domain),
+					      .reason = S("from somewhere") };
+	engine_on_message(f->engine, fixture_receive(), &m);
+	engine_tick(f->engine); /* it waits for a turn of others' */
+	fixture_run(f);
+}
+
+static void test_senders(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(sender_level(f, "one.example"), TLS_LEVEL_NONE);
+	come_by_tls(f, "one.example");
+	assert_int_equal(sender_level(f, "one.example"), TLS_LEVEL_TLS);
+	assert_int_equal(sender_level(f, "sub.one.example"), TLS_LEVEL_NONE);
+	fixture_restart(f);
+	assert_int_equal(sender_level(f, "ONE.example"), TLS_LEVEL_TLS);
+	/* The other direction is another matter; the operator sees both. */
+	assert_int_equal(floor_of(f, "a@one.example", ""), TLS_LEVEL_NONE);
+	deliver(f, "a@one.example", TLS_LEVEL_TLS);
+	(void)list(f, "one.example", "");
+	assert_int_equal(fixture_count(f, MESSAGE_DOMAIN_TLS_ENTRY), 2);
+	assert_string_equal(
+		fixture_find(f, MESSAGE_DOMAIN_TLS_ENTRY, 1)->address,
+		"from:one.example");
+	(void)list(f, "from:One.example", "");
+	assert_int_equal(fixture_count(f, MESSAGE_DOMAIN_TLS_ENTRY), 1);
+	assert_int_equal(forget(f, "from:one.example"), 1);
+	assert_int_equal(sender_level(f, "one.example"), TLS_LEVEL_NONE);
+	assert_int_equal(floor_of(f, "a@one.example", ""), TLS_LEVEL_TLS);
+	come_by_tls(f, "one.example");
+	assert_int_equal(forget(f, "one.example"), 2);
+	assert_int_equal(sender_level(f, "one.example"), TLS_LEVEL_NONE);
+	f->settings.tls_memory_s = 0;
+	come_by_tls(f, "one.example");
+	f->settings.tls_memory_s = DAY_S;
+	assert_int_equal(sender_level(f, "one.example"), TLS_LEVEL_NONE);
+}
+
 static void test_without_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -313,6 +371,24 @@ static void test_what_has_ended_is_removed(void **state)
 		-ENOENT);
 }
 
+/* A domain that sends a lot is not written down each time, but often enough. */
+static void test_what_is_news_of_senders(void **state)
+{
+	const struct slice domain = SLICE("one.example");
+	const int64_t begin = 1000000;
+	struct timed *t = *state;
+	struct turn turn;
+
+	assert_true(tls_memory_is_news(&t->memory, domain, begin));
+	assert_int_equal(store_begin(t->memory.store), 0);
+	turn_init(&turn, t->memory.store, &t->settings, begin);
+	assert_int_equal(tls_memory_keep_sender(&turn, domain, S("r")), 0);
+	assert_int_equal(store_commit(t->memory.store), 0);
+	turn_done(&turn);
+	assert_false(tls_memory_is_news(&t->memory, domain, begin + 1));
+	assert_true(tls_memory_is_news(&t->memory, domain, begin + DAY_S / 2));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TIMED(name)                                                            \
 	cmocka_unit_test_setup_teardown(name, set_up_store, tear_down_store)
@@ -325,10 +401,12 @@ static int run(const char *group)
 		TEST(test_one_name_for_a_domain),
 		TEST(test_via_is_another_way),
 		TEST(test_forgetting),
+		TEST(test_senders),
 		TEST(test_without_memory),
 		TEST(test_the_list),
 		TIMED(test_it_ends),
 		TIMED(test_what_has_ended_is_removed),
+		TIMED(test_what_is_news_of_senders),
 	};
 
 	return cmocka_run_group_tests_name(group, tests, NULL, NULL);
