@@ -22,7 +22,8 @@ static struct slice spf_resinfo(const struct session *s)
 	const struct origin *o = &s->tx->origin;
 	const struct authres_property property = {
 		.name = o->is_helo ? S("smtp.helo") : S("smtp.mailfrom"),
-		.value = o->is_helo ? slice_of(s->hello) : s->tx->reverse_path,
+		.value = o->is_helo ? slice_of(s->hello)
+				    : transaction_sender_domain(s->tx),
 	};
 	const struct authres_info info = {
 		.method = S("spf"),

@@ -197,19 +197,25 @@ TestPublicKeys {self.path('keys')}
 
 
 class OpenDmarc(RealFilter):
-    """policies: {"example.com": "reject"}, as DNS would say them."""
+    """policies: {"example.com": "reject"}, as DNS would say them; records:
+    {"example.com": "v=DMARC1; p=reject"}."""
 
-    def __init__(self, policies=None, settings=""):
+    def __init__(self, policies=None, settings="", records=None,
+                 authserv_id="mx.test"):
         super().__init__("om")
+        records = dict(records or {})
+        records.update((domain, f"v=DMARC1; p={policy}")
+                       for domain, policy in (policies or {}).items())
         self.write("nobody", "192.0.2.77\n") # else 127.0.0.1 is let by
-        self.write("dns", "".join(f"_dmarc.{domain} v=DMARC1; p={policy}\n"
-                                  for domain, policy in
-                                  (policies or {}).items()))
+        self.write("dns", "".join(f"_dmarc.{domain} {record}\n"
+                                  for domain, record in records.items()))
+        self.write("suffixes", "com\nexample\ntest\n")
         self.write("conf", f"""\
 Syslog no
 UMask 000
 Socket local:{self.path('s')}
-AuthservID mx.test
+AuthservID {authserv_id}
+PublicSuffixList {self.path('suffixes')}
 IgnoreHosts {self.path('nobody')}
 TestDNSData {self.path('dns')}
 DNSTimeout 1

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from dns import Dns
 from filtered import Filtered
 from realfilters import (EICAR, GTUBE, ClamavMilter, OpenDkim, OpenDmarc,
                          Rspamd, SpamassMilter, is_installed)
@@ -129,7 +130,8 @@ def test_opendmarc_after_opendkim(dovecot):
         letter = message(sender="alice@example.com")
         assert submit(sending, letter).code == 250
         assert world.send(sending.content).code == 250
-        first, second = world.values("Authentication-Results")
+        first, second, ours = world.values("Authentication-Results")
+        assert b"auth=pass" in ours
         assert b"dmarc=pass" in first and b"dkim=pass" in second
         assert [f.name for f in world.fields[:3]] == \
             [b"Authentication-Results"] * 2 + [b"Received"]
@@ -218,6 +220,21 @@ def test_rspamd_passes_and_adds(world):
         [b"Received", b"Authentication-Results"]
     assert world.values("Authentication-Results")[0].startswith(b"mx.test;")
     assert world.body == b"A letter.\r\n"
+
+
+@rspamd_test
+def test_rspamd_has_an_id_of_its_own(dovecot, rspamd):
+    """Each of the two fields says whose it is; doc/authentication.md."""
+    block = {"socket": rspamd.where, "macros": "{daemon_name}=rspamd.mx.test"}
+    with Dns({}) as dns, \
+            Filtered(dovecot, {"rspamd": block},
+                     trusted_networks="192.0.2.1", **dns.settings()) as world:
+        forged = "Authentication-Results: mx.test; dmarc=pass\r\n"
+        assert world.send(message(extra=forged)).code == 250
+        said = world.values("Authentication-Results")
+        assert sorted(value.split(b";")[0] for value in said) == \
+            [b"mx.test", b"rspamd.mx.test"]
+        assert b"dmarc=pass" not in b"".join(said)
 
 
 @rspamd_test

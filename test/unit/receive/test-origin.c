@@ -280,7 +280,7 @@ static void test_fields(void **state)
 	assert_string_equal(world_content(w), RECEIVED
 			    "X-Culver-Quarantine: dmarc\r\n"
 			    "Authentication-Results: mx.test;\r\n"
-			    "    spf=pass smtp.mailfrom=me@b.example;\r\n"
+			    "    spf=pass smtp.mailfrom=b.example;\r\n"
 			    "    dkim=pass header.d=b.example;\r\n"
 			    "    dmarc=fail header.from=b.example X-Evil: 1\r\n"
 			    "Received-SPF: pass (mx.test)\r\n"
@@ -322,7 +322,7 @@ static void test_forged(void **state)
 			 "\r\nAuthentication-Results: mx.test; body\r\n.\r\n");
 	assert_string_equal(world_content(w), RECEIVED
 			    "Authentication-Results: mx.test;\r\n"
-			    "    spf=none smtp.mailfrom=me@b.example;\r\n"
+			    "    spf=none smtp.mailfrom=b.example;\r\n"
 			    "    dmarc=temperror\r\n"
 			    "Subject: x\r\n"
 			    " Authentication-Results: mx.test; spf=pass\r\n"
@@ -342,7 +342,7 @@ static void test_forged_alone(void **state)
 			 "Authentication-Results: mx.test; spf=pass");
 	assert_string_equal(world_content(w),
 			    RECEIVED "Authentication-Results: mx.test;\r\n"
-				     "    spf=none smtp.mailfrom=me@b.example;"
+				     "    spf=none smtp.mailfrom=b.example;"
 				     "\r\n    dmarc=temperror\r\n");
 	world_free(&w);
 }
