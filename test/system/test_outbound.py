@@ -266,12 +266,14 @@ def test_a_broken_handshake_is_followed_by_plain_text(culver, tag):
         assert server.connections == 2
 
 
+TLSA = "_25._tcp.mx.two.example TLSA"
+
+
 @contextlib.contextmanager
-def dane_world(dovecot, server, data):
+def dane_world(dovecot, server, data, **how):
     records = {**RECORDS,
-               f"_{PORT}._tcp.mx.two.example TLSA": [data],
-               "_25._tcp.mx.two.example TLSA": [data]}
-    with Dns(records) as dns, \
+               f"_{PORT}._tcp.mx.two.example TLSA": [data], TLSA: [data]}
+    with Dns(records, **how) as dns, \
             Culver(dovecot, certificates=("mx.culver.example",),
                    **settings(dns)) as culver:
         yield culver
@@ -305,6 +307,36 @@ def test_dane_is_not_talked_down(dovecot, two, tag, how):
         assert not two.received
         assert not any(line.startswith("MAIL") for line in two.lines)
         assert culver.queue_size() == 1
+
+
+@pytest.mark.parametrize("how", ["bogus", "servfail"])
+def test_dane_that_cannot_be_asked_for_is_no_reason_to_do_without(
+        dovecot, two, tag, how):
+    """RFC 7672 2.1: whoever can keep the record from us gets no mail by it,
+    neither in plain text nor by a certificate of his own."""
+    world = {"bogus": [TLSA]} if how == "bogus" else {"failures": {TLSA: how}}
+    with dane_world(dovecot, two, f"3 1 1 {key_hash(two)}", **world) as culver:
+        submit(culver, tag, "user@two.example")
+        culver.wait_log(r"deferred trace=.*status=4\.7\.5 .*the TLSA records of "
+                        "its host cannot be had securely", 40)
+        assert culver.queue_size() == 1 and two.connections == 0
+        said = culver.ctl("--json", "route", "two.example").stdout
+        assert '"dane":"bogus"' in said
+
+
+def test_dane_that_was_bogus_is_used_once_it_is_mended(dovecot, two, tag):
+    records = {**RECORDS, TLSA: [f"3 1 1 {key_hash(two)}"]}
+    with Dns(records, bogus=[TLSA]) as dns, \
+            Culver(dovecot, certificates=("mx.culver.example",),
+                   **settings(dns)) as culver:
+        submit(culver, tag, "user@two.example")
+        culver.wait_log(r"deferred trace=.*status=4\.7\.5 ", 40)
+        assert two.connections == 0
+        dns.set(records, bogus=[])
+        # libunbound knows for a minute that it was bogus
+        culver.stop()
+        culver.start()
+        assert arrived(two, tag, timeout=40)[0].tls == "TLSv1.3"
 
 
 # --- no way ------------------------------------------------------------------------------------
