@@ -38,7 +38,7 @@ int tls_memory_keep(struct turn *t, const struct target *target,
 
 /* SENDER_TLS_WANTED, answered at once with SENDER_TLS. */
 void tls_memory_sender(struct tls_memory *t, const struct peers *peers,
-		       struct link *from, const struct msg_sender_tls_wanted *m,
+		       struct link *asker, const struct msg_sender_tls_wanted *m,
 		       int64_t now);
 /* Whether there is anything new in SENDER_TLS_SEEN; then it is kept, in a
  * turn's transaction. */
@@ -52,10 +52,10 @@ void tls_memory_tick(struct tls_memory *t, int64_t now);
 /* DOMAIN_TLS_LIST and DOMAIN_TLS_FORGET, answered at once: a domain stands for
  * both directions. Outside of transactions. */
 void tls_memory_list(struct tls_memory *t, const struct peers *peers,
-		     struct link *from, const struct msg_domain_tls_list *m,
+		     struct link *asker, const struct msg_domain_tls_list *m,
 		     int64_t now);
 void tls_memory_forget(struct tls_memory *t, const struct peers *peers,
-		       struct link *from,
+		       struct link *asker,
 		       const struct msg_domain_tls_forget *m);
 
 #endif

@@ -64,6 +64,15 @@ void layer_decide(struct spf_layer *l, enum authres_result result,
 /* Asks, into scratch. Without a name: DNS_NO_NAME, at once. */
 void layer_ask(struct spf_layer *l, struct slice name, enum dns_type type,
 	       struct dns_answer *ret_answer);
+/* The same where there must be an answer. False: there is none, and that is
+ * decided: temperror. */
+bool layer_must_ask(struct spf_layer *l, struct slice name, enum dns_type type,
+		    struct dns_answer *ret_answer);
+
+/* spf_layer_record.c: the record of a target, written anew. *ret_text is NULL
+ * when there is none, or when that is decided: then false is returned. */
+bool layer_find_record(struct spf_layer *l, const struct target *t,
+		       const char **ret_text);
 
 /* spf_layer_ptr.c: names of the client that lead back to it (5.5), once. */
 void layer_validate(struct spf_layer *l);
@@ -71,7 +80,7 @@ void layer_validate(struct spf_layer *l);
 bool layer_has_validated(const struct spf_layer *l, struct slice domain);
 /* What stands for %{p}. */
 struct slice layer_validated(struct spf_layer *l, struct slice domain);
-/* How many addresses the answer has that are the client's. */
+/* Whether one of the addresses is the client's. */
 bool layer_is_client(const struct spf_layer *l,
 		     const struct dns_answer *answer);
 enum dns_type layer_address_type(const struct spf_layer *l);
