@@ -103,6 +103,8 @@ in_session_delivery = {self.in_session_delivery}
 resolver = "{RESOLVER}"
 trust_anchor = "{self.trust_anchor}"
 outbound_loopback = yes
+login_message_limit = 0
+login_recipient_limit = 0
 log = "syslog"
 """)
             if milter is not None:
