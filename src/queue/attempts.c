@@ -83,14 +83,14 @@ struct opened {
 static int open_content(struct attempts *a, uint64_t queue_id,
 			struct opened *opened)
 {
-	int r;
-
 	if (opened->fd >= 0 && opened->queue_id == queue_id)
 		return 0;
 	fd_close(&opened->fd);
-	r = store_open_content(a->store, queue_id, &opened->fd);
 	opened->queue_id = queue_id;
-	return r;
+	opened->fd = batch_take_content(a->batch, queue_id);
+	if (opened->fd >= 0)
+		return 0;
+	return store_open_content(a->store, queue_id, &opened->fd);
 }
 
 static int look_for_floor(struct attempts *a, const struct target *target,

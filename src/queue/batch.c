@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "queue/fresh.h"
 #include "queue/op.h"
 #include "queue/report.h"
 
@@ -22,6 +23,7 @@ struct batch {
 	uint64_t content_octets;
 	bool is_unfinished;     /* a change goes on in the next run */
 	uint64_t complained_ms; /* when the last failure was logged */
+	struct fresh fresh;
 };
 
 struct batch *batch_new(struct store *store, struct spool *spool,
@@ -67,6 +69,7 @@ void batch_free(struct batch **batch)
 		return;
 	while (!TAILQ_EMPTY(&(*batch)->ops))
 		pop(*batch, TAILQ_FIRST(&(*batch)->ops));
+	fresh_clear(&(*batch)->fresh);
 	mem_free(batch);
 }
 
@@ -228,6 +231,16 @@ bool batch_is_full(const struct batch *b)
 	return b->count >= BATCH_COUNT || b->octets >= BATCH_OCTETS;
 }
 
+int batch_take_content(struct batch *b, uint64_t queue_id)
+{
+	return fresh_take(&b->fresh, queue_id);
+}
+
+void batch_drop_contents(struct batch *b)
+{
+	fresh_clear(&b->fresh);
+}
+
 uint64_t batch_content_octets(const struct batch *b)
 {
 	return b->content_octets;
@@ -288,11 +301,22 @@ static void end_spool_file(struct batch *b, const struct op *op)
 		spool_drop(b->spool, id);
 }
 
+static void keep_content(struct batch *b, struct op *op)
+{
+	struct enqueue *e = &op->enqueue.request;
+
+	if (op->error != 0 || e->fd < 0 || e->spool_file != NULL)
+		return;
+	fresh_add(&b->fresh, op->enqueue.queue_id, e->fd);
+	e->fd = -1;
+}
+
 static void finish(struct batch *b, struct op *op)
 {
 	switch (op->kind) {
 	case OP_ENQUEUE:
 		end_spool_file(b, op);
+		keep_content(b, op);
 		answer_enqueue(b, op);
 		break;
 	case OP_OUTCOME:

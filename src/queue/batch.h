@@ -59,6 +59,12 @@ void batch_sender_tls(struct batch *b, const struct msg_sender_tls_seen *m);
 /* The link is gone: its new messages are dropped, nobody is answered. */
 void batch_forget(struct batch *b, const struct link *link);
 
+/* The content of a message that one of the last runs has stored: a descriptor
+ * that is the caller's, or -1: ask the store. */
+int batch_take_content(struct batch *b, uint64_t queue_id);
+/* Forgets those contents. */
+void batch_drop_contents(struct batch *b);
+
 bool batch_is_empty(const struct batch *b);
 bool batch_is_full(const struct batch *b);
 /* Octets of content that wait for the next run. */

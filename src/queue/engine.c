@@ -394,11 +394,12 @@ void engine_run(struct engine *e)
 		tell_room_to_all(e);
 	if (room_is_tight(&e->room))
 		store_settle(e->store);
-	if (r < 0)
-		return;
-	fill(e);
-	/* Contents that could not be read have an outcome now. */
-	e->wants_run = !batch_is_empty(e->batch);
+	if (r == 0) {
+		fill(e);
+		/* Contents that could not be read have an outcome now. */
+		e->wants_run = !batch_is_empty(e->batch);
+	}
+	batch_drop_contents(e->batch);
 }
 
 static void sweep(struct engine *e)
