@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/sealing.h"
 #include "queue/sent_back.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct attempts {
 	const struct peers *peers;
 	const struct srs_keys *keys;
 	struct tls_memory *tls;
+	struct sealings *sealings;
 	TAILQ_HEAD(, attempt) all;
 	struct sent_back *sent_back;
 	size_t count[STORE_LINES];
@@ -32,6 +34,8 @@ struct attempts {
 	uint64_t last_id;
 	unsigned turn; /* whose turn it is among peers */
 };
+
+static sealing_on_done on_sealed;
 
 struct attempts *attempts_new(struct store *store, struct batch *batch,
 			      const struct peers *peers,
@@ -46,6 +50,7 @@ struct attempts *attempts_new(struct store *store, struct batch *batch,
 	a->keys = keys;
 	a->tls = tls;
 	a->sent_back = sent_back_new();
+	a->sealings = sealings_new(peers->signer, on_sealed, a);
 	TAILQ_INIT(&a->all);
 	return a;
 }
@@ -64,6 +69,7 @@ void attempts_free(struct attempts **attempts)
 	while (!TAILQ_EMPTY(&(*attempts)->all))
 		forget(*attempts, TAILQ_FIRST(&(*attempts)->all));
 	sent_back_free(&(*attempts)->sent_back);
+	sealings_free(&(*attempts)->sealings);
 	mem_free(attempts);
 }
 
@@ -158,7 +164,10 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 		.tls_floor = opened->floor,
 		.tls_demand = e->recipient.tls_demand,
 	};
-	peers_send(a->peers, to, &m, opened->fd);
+	if (sealing_is_wanted(a->sealings, e, opened->fd))
+		sealing_start(a->sealings, to, &m, opened->fd);
+	else
+		peers_send(a->peers, to, &m, opened->fd);
 }
 
 static void send_lookup(struct attempts *a, struct link *to, uint64_t id,
@@ -333,6 +342,28 @@ void attempts_on_wanted(struct attempts *a, const struct msg_attempts_wanted *m)
 
 	if (count > 0)
 		batch_hasten(a->batch, rows, count);
+}
+
+/* Of mail that we have made, before it leaves. */
+static void on_sealed(uint64_t id, struct link *to, const struct message *m,
+		      int fd, void *arg)
+{
+	static const struct outcome not_signed = {
+		.kind = OUTCOME_DEFERRED,
+		.status = { 4, 7, 5 },
+		.text = SLICE("it cannot be signed now"),
+	};
+	struct attempts *a = arg;
+	struct attempt *t = find(a, to, id, false);
+
+	if (t == NULL)
+		return; /* that `deliver` is gone: it rests */
+	if (m != NULL) {
+		peers_send(a->peers, to, m, fd);
+		return;
+	}
+	batch_outcome(a->batch, t->row, &not_signed);
+	forget(a, t);
 }
 
 void attempts_on_resolved(struct attempts *a, const struct link *from,

@@ -5,6 +5,8 @@
 
 #include "proc/role.h"
 
+struct dkim_signer;
+
 struct peers {
 	/* As role_peers() and link_send(). */
 	size_t (*list)(void *arg, enum role role,
@@ -12,6 +14,7 @@ struct peers {
 	void (*send)(void *arg, struct link *to, const struct message *m,
 		     int fd);
 	void *arg;
+	struct dkim_signer *signer; /* NULL: nothing is signed */
 };
 
 static inline void peers_send(const struct peers *p, struct link *to,

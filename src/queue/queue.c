@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "proc/dkim_signer.h"
 #include "queue/engine.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ struct queue {
 	struct engine *engine; /* from start() on */
 	struct queue_settings settings;
 	struct peers peers;
+	struct dkim_signer *signer; /* when a callback has told what we are */
 	struct event *turn_ends;
 	struct event *tick;
 	struct event *drain_ends;
@@ -97,11 +99,20 @@ static void on_drain_ends(int fd, short what, void *arg)
 
 /* --- the role's callbacks ----------------------------------------------------------- */
 
-static void on_conf(struct role_self *self, void *arg)
+static struct dkim_signer *signer_of(struct queue *q, struct role_self *self)
 {
-	const struct conf *conf = role_conf(self);
-	struct queue *q = arg;
+	if (q->signer == NULL)
+		q->signer = dkim_signer_new(self);
+	return q->signer;
+}
 
+static void on_conf_part(struct role_self *self, struct message *m, void *arg)
+{
+	dkim_signer_on_conf_part(signer_of(arg, self), m);
+}
+
+static void read_conf(struct queue *q, const struct conf *conf)
+{
 	q->settings = (struct queue_settings){
 		.schedule = { .first_s = conf->retry_first,
 			      .longest_s = conf->retry_longest,
@@ -114,6 +125,14 @@ static void on_conf(struct role_self *self, void *arg)
 		.tls_memory_s = conf->tls_memory,
 		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,
 	};
+}
+
+static void on_conf(struct role_self *self, void *arg)
+{
+	struct queue *q = arg;
+
+	dkim_signer_on_conf(signer_of(q, self));
+	read_conf(q, role_conf(self));
 }
 
 static void add_events(struct queue *q)
@@ -155,8 +174,9 @@ static void start(struct role_self *self, void *arg)
 	q->self = self;
 	q->peers = (struct peers){ .list = list_peers,
 				   .send = send_to_peer,
-				   .arg = q };
-	on_conf(self, q);
+				   .arg = q,
+				   .signer = signer_of(q, self) };
+	read_conf(q, role_conf(self));
 	r = engine_open(&place, &q->settings, &q->peers, &q->engine);
 	if (r < 0) {
 		LOG(LOG_ERROR, NULL,
@@ -234,9 +254,9 @@ static void on_message(struct role_self *self, struct link *from,
 {
 	struct queue *q = arg;
 
-	(void)self;
 	if (link_peer(from) == ROLE_PARENT)
 		return;
+	dkim_signer_on_message(signer_of(q, self), m);
 	if (q->engine == NULL) {
 		refuse(from, m);
 		return;
@@ -249,7 +269,8 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 {
 	struct queue *q = arg;
 
-	(void)self;
+	if (link_peer(peer) == ROLE_KEYRING)
+		dkim_signer_on_keyring(signer_of(q, self));
 	if (q->engine == NULL)
 		return; /* start() greets it */
 	engine_on_peer(q->engine, link_peer(peer), peer);
@@ -260,7 +281,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 {
 	struct queue *q = arg;
 
-	(void)self;
+	if (link_peer(peer) == ROLE_KEYRING)
+		dkim_signer_on_keyring_gone(signer_of(q, self));
 	if (q->engine == NULL)
 		return;
 	engine_on_peer_gone(q->engine, peer);
@@ -306,12 +328,14 @@ int queue_main(unsigned index)
 		.on_peer = on_peer,
 		.on_peer_gone = on_peer_gone,
 		.on_conf = on_conf,
+		.on_conf_part = on_conf_part,
 		.on_drain = on_drain,
 	};
 	struct queue q = { .status = 0 };
 	int status = role_main(&program, index, &q);
 
 	engine_free(&q.engine);
+	dkim_signer_free(&q.signer);
 	free_event(&q.turn_ends);
 	free_event(&q.tick);
 	free_event(&q.drain_ends);

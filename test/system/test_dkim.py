@@ -6,8 +6,10 @@ import signal
 import pytest
 
 from conftest import delivered
-from culver import Culver
+from culver import Culver, free_port, wait_for
 from dkimkeys import Keys, signatures, verify_all
+from dns import Dns
+from server import Server
 
 ALICE = "alice@example.com"
 
@@ -132,3 +134,57 @@ def test_keyring_is_silent(dovecot, tag):
         assert send(culver, letter(tag)).code == 250
     assert len(delivered(dovecot, ALICE, tag)) == 1
 
+
+@pytest.fixture
+def world(dovecot):
+    """A server elsewhere that refuses nobody@, and one of ours whose name is a
+    domain with a key."""
+    port = free_port()
+    records = {"far.example MX": ["10 mx.far.example"],
+               "mx.far.example A": ["127.0.0.62"]}
+    with Dns(records) as dns, Server("127.0.0.62", port) as far, \
+            Culver(dovecot, outbound_port=str(port), outbound_loopback="yes",
+                   retry_longest="1s", hostname="mx.ours.example",
+                   domains=("mx.ours.example",), start=False,
+                   **dns.settings()) as culver:
+        far.on_rcpt = lambda address: \
+            "550 5.1.1 No" if "nobody@" in address else None
+        culver.keys = Keys(culver)
+        culver.keys.add("mx.ours.example", "r1")
+        culver.keys.add("mx.ours.example", "e1", "ed25519")
+        culver.start()
+        yield culver, far
+
+
+def test_reports_are_signed(world, tag):
+    culver, far = world
+    with culver.submission(ALICE) as client:
+        client.mail("writer@far.example")
+        client.rcpt("nobody@far.example")
+        assert client.data(letter(tag, sender="writer@far.example")).code == 250
+    content, = wait_for(far.contents, 20, "the report")
+    assert b"multipart/report" in content
+    assert signatures(content) == [
+        ("mx.ours.example", "e1", "ed25519-sha256"),
+        ("mx.ours.example", "r1", "rsa-sha256")]
+    assert verify_all(content, culver.keys.dns) == [True, True]
+
+
+def test_nobody_has_a_report_signed(world, tag):
+    """What looks like one but came from elsewhere, and goes on elsewhere."""
+    culver, far = world
+    culver.write("domains/mx.ours.example/aliases",
+                 "fwd: somebody@far.example\n")
+    culver.reload()
+    culver.wait_log("configuration loaded")
+    with culver.smtp() as client:
+        client.ehlo()
+        client.mail("")
+        client.rcpt("fwd@mx.ours.example")
+        reply = client.data(letter(
+            tag, "Message-ID: <0123456789abcdef@mx.ours.example>",
+            sender="postmaster@mx.ours.example"))
+        assert reply.code == 250, str(reply)
+    content, = wait_for(far.contents, 20, "the mail")
+    assert tag.encode() in content
+    assert signatures(content) == []
