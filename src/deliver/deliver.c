@@ -117,6 +117,29 @@ static struct remote_config remote_config(struct role_self *self)
 	};
 }
 
+/* For the domain's report: what is lost is a number less in it. */
+static void on_tls(struct slice domain, const struct tlsrpt_fact *f, void *arg)
+{
+	const struct deliver *d = arg;
+	struct link *queue = role_peer(d->self, ROLE_QUEUE, 0);
+	struct message m = { .type = MESSAGE_TLS_SEEN, .fd = -1 };
+
+	if (queue == NULL || !role_conf(d->self)->tls_reports)
+		return;
+	m.tls_seen = (struct msg_tls_seen){
+		.domain = domain,
+		.policy = f->policy,
+		.policy_lines = f->policy_lines,
+		.mx_patterns = f->mx_patterns,
+		.result = f->result,
+		.mx = f->mx,
+		.address = f->address,
+		.own_address = f->own_address,
+		.reason = f->reason,
+	};
+	link_send(queue, &m, -1);
+}
+
 /* --- the end --------------------------------------------------------------------- */
 
 /* Sessions that still end may still bring mail: `receive` goes first. */
@@ -339,6 +362,7 @@ static void start(struct role_self *self, void *arg)
 	d->remote = remote_new(role_base(self), &outside, tls);
 	remote_use_lookup(d->remote, role_peer(self, ROLE_LOOKUP, 0));
 	remote_use_queue(d->remote, role_peer(self, ROLE_QUEUE, 0));
+	remote_watch_tls(d->remote, on_tls, d);
 	d->jobs = jobs_new(&(const struct jobs_ways){ .pool = d->pool,
 						      .commands = d->commands,
 						      .remote = d->remote },

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "deliver/remote-private.h"
+#include "deliver/remote_report.h"
 
 #include <string.h>
 
@@ -198,6 +199,20 @@ static bool is_better(const struct remote_route *route,
 	       remote_route_refusal(route)->kind == OUTCOME_REFUSED;
 }
 
+void destination_tell_tls(const struct destination *d,
+			  const struct tlsrpt_fact *fact)
+{
+	const struct remote *remote = d->remote;
+
+	if (remote->on_tls != NULL && d->kind == DESTINATION_DOMAIN)
+		remote->on_tls(d->name, fact, remote->on_tls_arg);
+}
+
+static void on_obstacle(const struct tlsrpt_fact *fact, void *arg)
+{
+	destination_tell_tls(arg, fact);
+}
+
 /* Who names an address means it. */
 static struct remote_rules rules_for(const struct destination *d,
 				     const struct msg_route *m)
@@ -228,6 +243,8 @@ void destination_use_route(struct destination *d, const struct msg_route *m)
 	unsigned life_ms = remote_route_count(route) > 0 ? REMOTE_ROUTE_MS
 							 : REMOTE_REFUSAL_MS;
 
+	if (d->tls_demand != TLS_DEMAND_NONE)
+		remote_report_obstacles(m, on_obstacle, d);
 	d->is_asked = false;
 	d->route_until_ms = clock_monotonic_ms() + life_ms;
 	if (is_better(route, d->route)) {

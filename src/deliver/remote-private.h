@@ -91,7 +91,9 @@ struct remote {
 	struct remote_lookup *lookup;
 	struct link *queue;        /* or NULL */
 	uint64_t last_destination; /* number */
-	struct event *turn;        /* soon */
+	remote_on_tls *on_tls;     /* or NULL */
+	void *on_tls_arg;
+	struct event *turn; /* soon */
 	struct event *tick;
 	bool is_draining;
 	/* Those for which something waits or that have a visit; the others,
@@ -128,6 +130,9 @@ void destination_go_last(struct destination *d);
 bool destination_is_resting(const struct destination *d, uint64_t now_ms);
 void destination_ask_route(struct destination *d);
 void destination_use_route(struct destination *d, const struct msg_route *m);
+/* For the domain's report; not where its mail goes through others. */
+void destination_tell_tls(const struct destination *d,
+			  const struct tlsrpt_fact *fact);
 
 /* --- remote_line.c: who waits ---------------------------------------------------- */
 

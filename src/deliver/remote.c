@@ -117,6 +117,12 @@ void remote_use_tls(struct remote *remote, struct tls_client *tls)
 	remote->tls = tls_client_ref(tls);
 }
 
+void remote_watch_tls(struct remote *remote, remote_on_tls *on_tls, void *arg)
+{
+	remote->on_tls = on_tls;
+	remote->on_tls_arg = arg;
+}
+
 struct remote *remote_new(struct event_base *base,
 			  const struct remote_config *config,
 			  struct tls_client *tls)

@@ -19,6 +19,7 @@
 #define DELIVER_REMOTE_H
 
 #include "deliver/smtp_message.h"
+#include "mail/tlsrpt.h"
 #include "proc/link.h"
 
 struct remote;
@@ -64,6 +65,12 @@ void remote_free(struct remote **remote);
 /* For what is new. */
 void remote_configure(struct remote *remote,
 		      const struct remote_config *config);
+/* What a session with a host of that domain met (RFC 8460), or what kept it
+ * from being begun; all is valid during the call. */
+typedef void remote_on_tls(struct slice domain, const struct tlsrpt_fact *fact,
+			   void *arg);
+/* NULL: nobody wants to know. */
+void remote_watch_tls(struct remote *remote, remote_on_tls *on_tls, void *arg);
 /* For sessions that are new: counted. */
 void remote_use_tls(struct remote *remote, struct tls_client *tls);
 /* As remote_lookup_use() and remote_lookup_on_route(). */

@@ -198,6 +198,7 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	hop.is_unnamed = hop.sts != STS_NONE && !is_named(r, host->name);
 	hop.security = demanded_by(host, hop.sts, rules);
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
+	hop.has_tlsa = host->has_tlsa;
 	hop.is_host_proven =
 		r->is_secure || r->domain.n == 0 || hop.sts == STS_ENFORCE;
 	r->hops[r->count++] = hop;

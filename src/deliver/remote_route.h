@@ -36,6 +36,7 @@ struct remote_hop {
 	 * smarthost always a certificate. */
 	enum smtp_security security;
 	struct slices tlsa;
+	bool has_tlsa; /* there are validated ones, usable or not */
 	/* That it is the domain's was validated, is what an enforced policy
 	 * says, or is the operator's word. */
 	bool is_host_proven;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/remote_dial.h"
+#include "deliver/remote_report.h"
 #include "deliver/smarthosts.h"
 
 #include <assert.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REASON_OCTETS = 400 };
+enum { REASON_OCTETS = 400, TELL_OCTETS = 1 << 20 };
 
 struct remote_session {
 	struct event_base *base;
@@ -250,10 +251,30 @@ static void pass_over(struct remote_session *s)
 	smtp_conn_quit(s->conn);
 }
 
+/* A connection in plain text follows one of which this was told. */
+static void tell_tls(struct remote_session *s, enum smtp_end end)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(TELL_OCTETS);
+	struct remote_seen seen = {
+		.hop = hop_of(s),
+		.end = end,
+		.own_address = smtp_conn_own_address(s->conn),
+	};
+	struct tlsrpt_fact fact;
+
+	if (end != SMTP_END_QUIT)
+		seen.reason = smtp_conn_failure(s->conn)->text;
+	seen.is_tls = smtp_conn_is_tls(s->conn, &seen.peer);
+	if (!s->is_plain && remote_report(s->route, &seen, arena, &fact))
+		s->calls->on_tls(&fact, s->arg);
+}
+
 static void on_idle(void *arg)
 {
 	struct remote_session *s = arg;
 
+	if (!s->is_established)
+		tell_tls(s, SMTP_END_QUIT);
 	if (!s->is_established && is_lacking_requiretls(s)) {
 		pass_over(s);
 		return;
@@ -281,6 +302,8 @@ static void on_ended(enum smtp_end end, void *arg)
 
 	if (end == SMTP_END_LOGIN && s->smarthost != NULL)
 		log_login(s);
+	if (!s->is_established && !s->is_passed_over)
+		tell_tls(s, end);
 	if (end != SMTP_END_QUIT && !s->is_passed_over)
 		fail_end(s, end, smtp_conn_failure(s->conn));
 	if (s->is_established) {

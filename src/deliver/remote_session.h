@@ -8,6 +8,7 @@
 #define DELIVER_REMOTE_SESSION_H
 
 #include "deliver/remote_route.h"
+#include "mail/tlsrpt.h"
 
 struct remote_session;
 
@@ -33,6 +34,9 @@ struct remote_session_calls {
 	void (*on_done)(void *arg);  /* the message is over; on_ready or on_over
 	                               follows */
 	void (*on_over)(void *arg);  /* the session is; free it */
+	/* A host showed how well TLS goes with it, once a connection. fact is
+	 * valid during the call, which must not free the session. */
+	void (*on_tls)(const struct tlsrpt_fact *fact, void *arg);
 };
 
 /* first: the hop to begin with; the others follow, in a circle. config is not

@@ -224,10 +224,20 @@ static void on_over(void *arg)
 	remote_wake(remote);
 }
 
+/* RFC 8460 3: what goes out whatever becomes of TLS is not counted. */
+static void on_tls(const struct tlsrpt_fact *fact, void *arg)
+{
+	const struct visit *v = arg;
+
+	if (v->destination->tls_demand != TLS_DEMAND_NONE)
+		destination_tell_tls(v->destination, fact);
+}
+
 static const struct remote_session_calls session_calls = {
 	.on_ready = on_ready,
 	.on_done = on_done,
 	.on_over = on_over,
+	.on_tls = on_tls,
 };
 
 void visit_open(struct destination *d)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "deliver/smtp_pump.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -37,6 +38,7 @@ struct smtp_conn {
 
 	struct smtp_patience *patience;
 	uint64_t flushes; /* pieces that went out */
+	char own_address[INET6_ADDRSTRLEN];
 
 	const struct smtp_conn_calls *calls;
 	void *arg;
@@ -237,6 +239,23 @@ static void on_end(enum stream_end end, void *arg)
 	run(c);
 }
 
+static void see_own_address(struct smtp_conn *c)
+{
+	struct sockaddr_storage own;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&own;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&own;
+	socklen_t size = sizeof(own);
+
+	if (getsockname(c->fd, (struct sockaddr *)&own, &size) < 0)
+		return;
+	if (own.ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &v4->sin_addr, c->own_address,
+				sizeof(c->own_address));
+	else if (own.ss_family == AF_INET6)
+		(void)inet_ntop(AF_INET6, &v6->sin6_addr, c->own_address,
+				sizeof(c->own_address));
+}
+
 static void on_connected(int fd, short what, void *arg)
 {
 	static const struct stream_callbacks callbacks = {
@@ -256,6 +275,7 @@ static void on_connected(int fd, short what, void *arg)
 		close_because(c, SMTP_END_NO_CONNECTION, "no connection",
 			      strerrordesc_np(error));
 	} else {
+		see_own_address(c);
 		c->stream = stream_new(c->base, fd, &callbacks, c);
 		c->fd = -1;
 	}
@@ -372,6 +392,11 @@ struct slice smtp_conn_tls_version(const struct smtp_conn *conn)
 struct slice smtp_conn_tls_cipher(const struct smtp_conn *conn)
 {
 	return conn->stream != NULL ? stream_tls_cipher(conn->stream) : S("");
+}
+
+struct slice smtp_conn_own_address(const struct smtp_conn *conn)
+{
+	return slice_of(conn->own_address);
 }
 
 const struct outcome *smtp_conn_failure(const struct smtp_conn *conn)

@@ -69,6 +69,8 @@ bool smtp_conn_is_tls(const struct smtp_conn *conn,
 /* "TLSv1.3" and the cipher suite; empty without TLS. */
 struct slice smtp_conn_tls_version(const struct smtp_conn *conn);
 struct slice smtp_conn_tls_cipher(const struct smtp_conn *conn);
+/* Ours, as text; empty before there is a connection. */
+struct slice smtp_conn_own_address(const struct smtp_conn *conn);
 /* From on_ended on: why, as an outcome for mail that has none better. The kind
  * is OUTCOME_REFUSED for a 5xx greeting, else OUTCOME_DEFERRED. */
 const struct outcome *smtp_conn_failure(const struct smtp_conn *conn);

@@ -73,12 +73,22 @@ struct slice stream_tls_cipher(const struct stream *s);
 unsigned stream_tls_cipher_bits(const struct stream *s); /* of its key */
 struct slice stream_tls_server_name(const struct stream *s);
 
+/* What is wrong with a certificate, as RFC 8460 4.3.2 sorts it. */
+enum stream_tls_fault {
+	STREAM_TLS_GOOD,
+	STREAM_TLS_OTHER_HOST, /* it is for somebody else */
+	STREAM_TLS_EXPIRED,
+	STREAM_TLS_UNTRUSTED, /* by nobody we trust, or taken back */
+	STREAM_TLS_FAULTY,    /* else */
+};
+
 /* As client: whether the server is who was wanted. */
 struct stream_tls_peer {
 	bool is_verified_pkix; /* by a root, for a name; never if is_dane */
 	bool is_verified_dane; /* by a TLSA record */
 	bool is_dane;          /* TLSA records were given */
 	const char *problem;   /* a literal; "" if it is verified */
+	enum stream_tls_fault fault;
 };
 
 /* Known from on_tls on. */

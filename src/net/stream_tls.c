@@ -60,9 +60,32 @@ static const char *problem_of(const SSL *ssl, long result)
 		       : "no TLSA record matches";
 }
 
+/* By DANE the records decide, and none of them is this certificate's. */
+static enum stream_tls_fault fault_of(long result, bool is_dane)
+{
+	switch (result) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return STREAM_TLS_OTHER_HOST;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return STREAM_TLS_EXPIRED;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_UNTRUSTED:
+	case X509_V_ERR_CERT_REVOKED:
+		return is_dane ? STREAM_TLS_FAULTY : STREAM_TLS_UNTRUSTED;
+	default: /* OpenSSL has many more */
+		return STREAM_TLS_FAULTY;
+	}
+}
+
 void stream_tls_peer(const struct stream *s, struct stream_tls_peer *ret_peer)
 {
-	struct stream_tls_peer peer = { .problem = "there is no TLS" };
+	struct stream_tls_peer peer = { .problem = "there is no TLS",
+					.fault = STREAM_TLS_FAULTY };
 	bool is_good;
 	long result;
 
@@ -81,6 +104,9 @@ void stream_tls_peer(const struct stream *s, struct stream_tls_peer *ret_peer)
 	peer.problem = peer.is_verified_dane || peer.is_verified_pkix
 			       ? ""
 			       : problem_of(s->ssl, result);
+	peer.fault = peer.is_verified_dane || peer.is_verified_pkix
+			     ? STREAM_TLS_GOOD
+			     : fault_of(result, peer.is_dane);
 	*ret_peer = peer;
 }
 

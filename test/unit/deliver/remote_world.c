@@ -120,6 +120,12 @@ const struct smtp_features *smtp_conn_features(const struct smtp_conn *conn)
 	return &conn->features;
 }
 
+struct slice smtp_conn_own_address(const struct smtp_conn *conn)
+{
+	(void)conn;
+	return S("192.0.2.99");
+}
+
 const struct outcome *smtp_conn_failure(const struct smtp_conn *conn)
 {
 	return &conn->failure;

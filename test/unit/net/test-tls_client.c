@@ -73,22 +73,24 @@ static const struct {
 	} tlsa[2];
 	int verified;
 	const char *problem;
+	enum stream_tls_fault fault; /* GOOD: not looked at */
 } cases[] = {
 	{ "by a root and for the name", GOOD, "mx.example", NULL,
 	  .verified = PKIX },
 	{ "another name", GOOD, "mx2.example", NULL,
-	  .problem = "hostname mismatch" },
+	  .problem = "hostname mismatch", .fault = STREAM_TLS_OTHER_HOST },
 	{ "one of two names", GOOD, "mx2.example", "mx.example",
 	  .verified = PKIX },
 	{ "a case of its own", GOOD, "MX.example", NULL, .verified = PKIX },
 	{ "a parent's name", GOOD, "example", NULL,
 	  .problem = "hostname mismatch" },
 	{ "an unknown root", STRANGER, "mx.example", NULL,
-	  .problem = "self-signed certificate in certificate chain" },
+	  .problem = "self-signed certificate in certificate chain",
+	  .fault = STREAM_TLS_UNTRUSTED },
 	{ "its own root", SELF, "mx.example", NULL,
-	  .problem = "self-signed certificate" },
+	  .problem = "self-signed certificate", .fault = STREAM_TLS_UNTRUSTED },
 	{ "expired", EXPIRED, "mx.example", NULL,
-	  .problem = "certificate has expired" },
+	  .problem = "certificate has expired", .fault = STREAM_TLS_EXPIRED },
 	{ "a wildcard", WILD, "a.wild.example", NULL, .verified = PKIX },
 	{ "a wildcard for two labels", WILD, "a.b.wild.example", NULL,
 	  .problem = "hostname mismatch" },
@@ -119,7 +121,8 @@ static const struct {
 	  "mx.example",
 	  NULL,
 	  { { 3, SELF } },
-	  .problem = "" },
+	  .problem = "",
+	  .fault = STREAM_TLS_FAULTY },
 	{ "one record of two",
 	  STRANGER,
 	  "mx.example",
@@ -174,6 +177,9 @@ static void check(const struct world *w, size_t i)
 	assert_int_equal(peer.is_verified_pkix, cases[i].verified == PKIX);
 	assert_int_equal(peer.is_verified_dane, cases[i].verified == DANE);
 	assert_int_equal(peer.is_dane, cases[i].tlsa[0].usage != 0);
+	assert_int_equal(peer.fault == STREAM_TLS_GOOD, cases[i].verified != 0);
+	if (cases[i].fault != STREAM_TLS_GOOD)
+		assert_int_equal(peer.fault, cases[i].fault);
 	if (cases[i].verified != 0)
 		assert_string_equal(peer.problem, "");
 	else if (*cases[i].problem != '\0')
