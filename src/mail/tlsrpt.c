@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DATE_TEXT_OCTETS = 32, ID_OCTETS = 400, FIELDS = 8 };
+enum { DATE_TEXT_OCTETS = 32, ID_OCTETS = 600, FIELDS = 8 };
 
 static const char *const result_names[] = {
 	[TLSRPT_SUCCESS] = "success",

@@ -66,6 +66,11 @@ enum allowance {
 	ALLOWANCE_MESSAGES,
 	ALLOWANCE_RECIPIENTS,
 };
+enum tlsrpt_wish {
+	TLSRPT_UNWANTED,
+	TLSRPT_WISHED,    /* there */
+	TLSRPT_TRY_LATER, /* DNS in trouble, or bogus */
+};
 enum signing {
 	SIGN_HANDSHAKE, /* of a TLS server, 1.2 or 1.3 */
 	SIGN_HEADER,    /* a DKIM header block (RFC 6376 3.7) */

@@ -10,6 +10,7 @@
 #include "queue/sts_memory.h"
 #include "queue/sweep.h"
 #include "queue/tls_memory.h"
+#include "queue/tls_reports.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct engine {
 	struct room room;
 	struct keyring keyring;
 	struct tls_memory tls;
+	struct tls_reports *tls_reports;
 	struct sts_memory sts;
 	struct allowances *allowances;
 	const struct queue_settings *settings;
@@ -113,6 +115,7 @@ int engine_open(const struct store_place *place,
 	e->allowances = allowances_new(store, settings);
 	e->attempts = attempts_new(store, e->batch, peers, &e->keyring.srs.keys,
 				   &e->tls);
+	e->tls_reports = tls_reports_new(store, settings, peers);
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
@@ -138,6 +141,7 @@ void engine_free(struct engine **engine)
 		TAILQ_REMOVE(&e->holders, h, entry);
 		mem_free(&h);
 	}
+	tls_reports_free(&e->tls_reports);
 	attempts_free(&e->attempts);
 	batch_free(&e->batch);
 	allowances_free(&e->allowances);
@@ -312,6 +316,12 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 		allowances_forget(e->allowances, e->peers, from,
 				  &m->usage_forget);
 		return;
+	case MESSAGE_TLS_SEEN:
+	case MESSAGE_TLS_REPORT_LIST:
+	case MESSAGE_TLSRPT:
+	case MESSAGE_HTTPS_POSTED:
+		e->wants_run |= tls_reports_on_message(e->tls_reports, from, m);
+		return;
 	case MESSAGE_ENQUEUE:
 		on_enqueue(e, from, m);
 		break;
@@ -420,6 +430,8 @@ void engine_tick(struct engine *e)
 	attempts_tick(e->attempts, clock_monotonic_ms());
 	renew_keys(e);
 	tls_memory_tick(&e->tls, clock_wall_s());
+	if (!e->is_stopped)
+		tls_reports_tick(e->tls_reports, clock_wall_s());
 	sts_memory_tick(&e->sts, e->peers, clock_wall_s());
 	allowances_tick(e->allowances, clock_wall_s());
 	engine_run(e);

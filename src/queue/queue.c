@@ -123,6 +123,10 @@ static void read_conf(struct queue *q, const struct conf *conf)
 		.reserve_octets = conf->queue_reserve,
 		.size_limit_octets = conf->queue_size_limit,
 		.tls_memory_s = conf->tls_memory,
+		.sends_tls_reports = conf->tls_reports,
+		.tls_report_organization =
+			slice_of(conf->tls_report_organization),
+		.tls_report_contact = slice_of(conf->tls_report_contact),
 		.quiet_ms = QUIET_MS + schedule_random() % QUIET_SPREAD_MS,
 	};
 }
@@ -239,6 +243,11 @@ static void refuse(struct link *from, const struct message *m)
 		answer.type = MESSAGE_USAGE_FORGOTTEN;
 		answer.usage_forgotten.id = m->usage_forget.id;
 		answer.usage_forgotten.error = EAGAIN;
+	} else if (m->type == MESSAGE_TLS_REPORT_LIST) {
+		answer.type = MESSAGE_TLS_REPORT_END;
+		answer.tls_report_end.id = m->tls_report_list.id;
+		answer.tls_report_end.error = EAGAIN;
+		answer.tls_report_end.is_last = true;
 	}
 	if (m->type == MESSAGE_STS_WANTED) {
 		answer.type = MESSAGE_STS_KNOWN;

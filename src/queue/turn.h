@@ -17,9 +17,12 @@ struct queue_settings {
 	uint64_t warn_after_s;      /* 0: never */
 	struct slice hostname;
 	uint64_t reserve_octets;
-	uint64_t size_limit_octets; /* of the queue; 0: none */
-	uint64_t tls_memory_s;      /* tls_memory.h; 0: off */
-	uint64_t quiet_ms;          /* at a start, until the first attempt */
+	uint64_t size_limit_octets;           /* of the queue; 0: none */
+	uint64_t tls_memory_s;                /* tls_memory.h; 0: off */
+	bool sends_tls_reports;               /* tls_reports.h */
+	struct slice tls_report_organization; /* empty: hostname */
+	struct slice tls_report_contact;      /* empty: postmaster */
+	uint64_t quiet_ms; /* at a start, until the first attempt */
 };
 
 struct note;
