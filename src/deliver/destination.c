@@ -244,7 +244,7 @@ void destination_use_route(struct destination *d, const struct msg_route *m)
 							 : REMOTE_REFUSAL_MS;
 
 	if (d->tls_demand != TLS_DEMAND_NONE)
-		remote_report_obstacles(m, on_obstacle, d);
+		remote_report_obstacles(m, route, on_obstacle, d);
 	d->is_asked = false;
 	d->route_until_ms = clock_monotonic_ms() + life_ms;
 	if (is_better(route, d->route)) {

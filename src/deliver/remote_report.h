@@ -22,10 +22,12 @@ bool remote_report(const struct remote_route *route,
 		   const struct remote_seen *seen, struct arena *arena,
 		   struct tlsrpt_fact *ret_fact);
 
-/* What keeps hosts of the route from being asked at all: calls each for each of
- * them; fact is valid during the call. */
+/* What keeps hosts of a route from being asked at all, and what getting its
+ * policy met: calls each for each of that; fact is valid during the call. m: of
+ * which the route was made. */
 typedef void remote_report_each(const struct tlsrpt_fact *fact, void *arg);
 void remote_report_obstacles(const struct msg_route *m,
+			     const struct remote_route *route,
 			     remote_report_each *each, void *arg);
 
 #endif

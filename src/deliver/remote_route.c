@@ -200,7 +200,8 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
 	hop.has_tlsa = host->has_tlsa;
 	hop.is_host_proven =
-		r->is_secure || r->domain.n == 0 || hop.sts == STS_ENFORCE;
+		r->is_secure || r->domain.n == 0 ||
+		(r->sts.mode == STS_ENFORCE && is_named(r, host->name));
 	r->hops[r->count++] = hop;
 }
 
@@ -216,7 +217,7 @@ static void add_hosts(struct remote_route *r, struct hosts hosts,
 			r->refusal = bogus_tlsa;
 			continue;
 		}
-		if (is_passed_over(r, host)) {
+		if (is_passed_over(r, host) && !rules->is_relaxed) {
 			r->refusal = not_named;
 			continue;
 		}

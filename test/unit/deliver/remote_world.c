@@ -294,6 +294,8 @@ static void parse_host(struct slice text, struct arena *arena,
 				&rest);
 }
 
+static const struct slice sts_pattern = SLICE("a");
+
 void world_route(struct world *w, const char *hosts)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(65536);
@@ -307,6 +309,12 @@ void world_route(struct world *w, const char *hosts)
 	m.route.ipv6_reason = S("none is there");
 	m.route.hosts.items = items;
 	m.route.is_secure = !w->is_insecure;
+	m.route.sts_failure = w->sts_failure;
+	if (w->sts != STS_NONE)
+		m.route.sts = (struct sts){ .id = S("1"),
+					    .mode = w->sts,
+					    .max_age_s = 86400,
+					    .patterns = { &sts_pattern, 1 } };
 	while (rest.n > 0) {
 		(void)slice_cut(rest, ' ', &text, &rest);
 		parse_host(text, arena, &items[m.route.hosts.count++]);

@@ -75,6 +75,9 @@ struct world {
 	bool is_report; /* without a sender */
 	bool has_requiretls;
 	bool is_insecure; /* the route */
+	/* Its policy, unless STS_NONE, names "a" only; or what getting it met */
+	enum sts_mode sts;
+	enum tlsrpt_result sts_failure;
 	struct smarthost *smarthost;
 	bool uses_ipv6;
 	const char *undialled; /* this address cannot be connected to */

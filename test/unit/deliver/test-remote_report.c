@@ -136,6 +136,61 @@ static void test_dane(void **state)
 	check_last(3, TLSRPT_TLSA, TLSRPT_SUCCESS);
 }
 
+#define STS_LINES "version: STSv1\nmode: enforce\nmx: a\nmax_age: 86400"
+
+static void test_sts(void **state)
+{
+	struct world *w = *state;
+
+	w->sts = STS_ENFORCE;
+	w->has_tls = true;
+	w->peer.fault = STREAM_TLS_OTHER_HOST;
+	send_mail(w);
+	world_route(w, "b=192.0.2.1 a=192.0.2.2,192.0.2.3");
+	check_last(1, TLSRPT_STS, TLSRPT_VALIDATION_FAILURE);
+	assert_string_equal(told.items[0].mx, "b"); /* it is not even asked */
+	conn_end(w, 0, SMTP_END_TLS_UNVERIFIED, 0, "who?");
+	check_last(2, TLSRPT_STS, TLSRPT_CERTIFICATE_HOST_MISMATCH);
+	assert_string_equal(told.items[1].lines, STS_LINES);
+	conn_ready(w, 1);
+	check_last(3, TLSRPT_STS, TLSRPT_SUCCESS);
+}
+
+static void test_sts_in_testing(void **state)
+{
+	struct world *w = *state;
+
+	w->sts = STS_TESTING;
+	w->has_tls = true;
+	w->peer.fault = STREAM_TLS_EXPIRED;
+	w->peer.problem = "too old";
+	send_mail(w);
+	world_route(w, "a=192.0.2.1");
+	conn_ready(w, 0);
+	check_last(1, TLSRPT_STS, TLSRPT_CERTIFICATE_EXPIRED);
+	assert_string_equal(told.items[0].reason, "too old");
+	conn_done(w, 0, OUTCOME_DELIVERED, 250);
+	(void)world_send(w, 9, "user@two.example", "");
+	world_turn(w);
+	world_route(w, "b=192.0.2.1");
+	conn_ready(w, 1);
+	assert_int_equal(told.count, 2);
+	assert_int_equal(told.items[1].result, TLSRPT_VALIDATION_FAILURE);
+}
+
+static void test_a_policy_that_cannot_be_had(void **state)
+{
+	struct world *w = *state;
+
+	w->sts_failure = TLSRPT_STS_WEBPKI_INVALID;
+	w->has_tls = true;
+	send_mail(w);
+	world_route(w, "a=192.0.2.1");
+	check_last(1, TLSRPT_STS, TLSRPT_STS_WEBPKI_INVALID);
+	conn_ready(w, 0);
+	check_last(2, TLSRPT_NO_POLICY, TLSRPT_SUCCESS);
+}
+
 static void test_what_is_sent_all_the_same_does_not_count(void **state)
 {
 	struct world *w = *state;
@@ -168,6 +223,9 @@ int main(void)
 		TEST(test_a_handshake_that_breaks),
 		TEST(test_other_trouble_does_not_count),
 		TEST(test_dane),
+		TEST(test_sts),
+		TEST(test_sts_in_testing),
+		TEST(test_a_policy_that_cannot_be_had),
 		TEST(test_what_is_sent_all_the_same_does_not_count),
 		TEST(test_other_hosts_than_the_domains),
 	};
