@@ -112,7 +112,7 @@ static void end_failed(struct sts_question *q, enum tlsrpt_result failure,
 	    is_grave ? "a policy of MTA-STS cannot be fetched again"
 		     : "a policy of MTA-STS cannot be fetched",
 	    log_text("domain", q->domain), log_text("id", q->id),
-	    log_text("problem", problem));
+	    log_text("problem", parts[1]));
 	end_with_kept(q, failure, problem);
 }
 

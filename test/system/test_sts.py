@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from culver import Culver, free_port, make_certificate, wait_for
+from culver import Culver, as_nobody, free_port, make_certificate, wait_for
 from dns import Dns
 from policies import PATH, PLAIN_TEXT, Policies, policy
 from server import ALL, Server
@@ -24,7 +24,7 @@ FIRST, SECOND = "127.0.0.32", "127.0.0.33"
 PLAIN = tuple(e for e in ALL if e != "STARTTLS")
 GOOD = ("good", "two", "wild", "dane", "late", "untrusted", "othername",
         "notls", "unnamed", "test", "testother", "none", "via", "kept",
-        "another", "ends", "our")
+        "daily", "another", "ends", "our")
 BROKEN = ("redirect", "missing", "big", "endless", "html", "nonsense",
           "stranger", "dead", "nowhere", "forged", "short")
 
@@ -307,6 +307,25 @@ def test_it_outlives_record_server_and_restart(world, web, dovecot, tag):
         culver.wait_log("role ended role=queue")
         found = wait_route(culver, "kept", lambda r: r["result"] == "hosts")
         assert found["sts"]["source"] == "kept"
+
+
+def test_it_is_fetched_anew_each_day(world, web, dovecot):
+    web.set("daily.example", "enforce", "mx1.daily.example")
+    with world.culver(dovecot) as culver:
+        route(culver, "daily")
+        culver.stop()
+        change = ["sqlite3", f"{culver.state}/queue.db",
+                  "UPDATE sts_policy SET fetched = fetched - 90000,"
+                  " tried = tried - 90000"]
+        subprocess.run(as_nobody(change) if culver.owner else change,
+                       check=True)
+        web.set("daily.example", "testing", "mx1.daily.example")
+        culver.start()
+        found = wait_route(culver, "daily",
+                           lambda r: r["sts"]["mode"] == "testing")
+        assert found["sts"]["source"] == "kept"
+        assert found["sts"]["id"] == "1"
+        assert count(web, "daily") == 2
 
 
 def test_another_id(culver, world, web):
