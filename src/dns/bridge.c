@@ -11,7 +11,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { ANSWER_OCTETS = 256 << 10 };
+enum {
+	ANSWER_OCTETS = 256 << 10,
+	SILENT_MAX = 2, /* then: */
+	HURRIED_MS = 1000,
+};
 
 /* Belongs to the thread that waits for it; from when that one has given up, to
  * the loop's. */
@@ -34,6 +38,7 @@ struct dns_bridge {
 	struct event *on_wake;
 	pthread_mutex_t lock; /* of all that follows */
 	bool is_stopped;
+	unsigned silent;            /* questions in a row, without answer */
 	struct question_list fresh; /* not seen by the loop yet */
 	struct question_list asked;
 };
@@ -87,6 +92,7 @@ static void on_answer(const struct dns_answer *answer, void *arg)
 
 	(void)pthread_mutex_lock(&b->lock);
 	TAILQ_REMOVE(&b->asked, q, entry);
+	b->silent = answer->is_silence ? b->silent + 1 : 0;
 	copy_answer(answer, q->arena, &q->answer);
 	give(q);
 	(void)pthread_mutex_unlock(&b->lock);
@@ -203,6 +209,15 @@ static bool wait_for(struct question *q, uint64_t deadline_ms)
 	return q->is_answered;
 }
 
+/* Locked. */
+static uint64_t hurried(const struct dns_bridge *b, uint64_t deadline_ms)
+{
+	uint64_t soon = clock_monotonic_ms() + HURRIED_MS;
+
+	return b->silent >= SILENT_MAX && soon < deadline_ms ? soon
+							     : deadline_ms;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): what, until when, and where to */
 void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,
 		    enum dns_type type, uint64_t deadline_ms,
@@ -221,7 +236,7 @@ void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,
 	} else {
 		TAILQ_INSERT_TAIL(&bridge->fresh, q, entry);
 		(void)!write(bridge->wake_fd, &one, sizeof(one));
-		if (wait_for(q, deadline_ms)) {
+		if (wait_for(q, hurried(bridge, deadline_ms))) {
 			copy_answer(&q->answer, arena, ret_answer);
 			question_free(q);
 		} else {

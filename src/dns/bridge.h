@@ -22,6 +22,10 @@ void dns_bridge_stop(struct dns_bridge *bridge);
  * By any thread but the loop's: asks and waits, at most until deadline_ms of
  * clock_monotonic_ms(), after which the answer is DNS_FAILED. name: as for
  * dns_ask(). What *ret_answer holds is in arena, which is the caller's.
+ *
+ * When two questions in a row met with silence, the next ones wait for a second
+ * at most, until one is answered: mail does not stand still because a resolver
+ * is gone.
  */
 /* NOLINTNEXTLINE(readability-function-size): what, until when, and where to */
 void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,

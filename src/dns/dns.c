@@ -66,9 +66,10 @@ static void give(struct dns_query *q, const struct dns_answer *answer)
 	done(answer, arg);
 }
 
-static void give_failure(struct dns_query *q, const char *problem)
+static void give_silence(struct dns_query *q, const char *problem)
 {
 	const struct dns_answer answer = { .result = DNS_FAILED,
+					   .is_silence = true,
 					   .problem = slice_of(problem) };
 
 	give(q, &answer);
@@ -95,7 +96,7 @@ static void on_timeout(int fd, short what, void *arg)
 	(void)what;
 	if (q->at != NULL)
 		unbound_cancel(q->at, q->id);
-	give_failure(q, q->at != NULL ? "no answer in time"
+	give_silence(q, q->at != NULL ? "no answer in time"
 				      : "no resolver answers");
 }
 

@@ -47,6 +47,7 @@ struct dns_answer {
 	/* The name at the end of the aliases, as text, with its last dot;
 	 * empty when there were none. Hostile. */
 	struct slice canonical;
+	bool is_silence;      /* FAILED: nobody said anything in time */
 	struct slice problem; /* FAILED and BOGUS, in words */
 };
 

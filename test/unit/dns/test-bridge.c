@@ -126,6 +126,64 @@ static void test_no_answer_in_time(void **state)
 	event_base_free(base);
 }
 
+static const struct dns_answer *find_nobody(struct slice name,
+					    enum dns_type type, void *arg)
+{
+	static const struct dns_answer silence = { .result = DNS_FAILED,
+						   .is_silence = true };
+	static const struct dns_answer no = { .result = DNS_FAILED };
+
+	(void)type;
+	(void)arg;
+	return slice_equal(name, S("a.example")) ? &silence : &no;
+}
+
+/* Asks, and answers when it was asked. */
+static void ask_and_answer(struct event_base *base, struct dns *dns,
+			   struct asker *a, struct dns_bridge *b,
+			   const char *name)
+{
+	begin(a, b, slice_of(name), LONG_MS);
+	while (fake_dns_open(dns) == 0)
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	assert_true(fake_dns_answer_one(dns));
+	end(a);
+}
+
+/* Whoever waits for a minute does so no longer; an answer mends that. */
+static void test_silence(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct dns *dns = fake_dns_new(find_nobody, NULL);
+	struct dns_bridge *b = dns_bridge_new(base, dns);
+	struct asker a, hurried;
+	uint64_t began;
+
+	(void)state;
+	ask_and_answer(base, dns, &a, b, "a.example");
+	ask_and_answer(base, dns, &a, b, "a.example");
+	began = clock_monotonic_ms();
+	begin(&hurried, b, S("a.example"), LONG_MS);
+	while (fake_dns_open(dns) == 0)
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	end(&hurried); /* nobody answers */
+	assert_true(clock_monotonic_ms() - began < LONG_MS / 2);
+	assert_true(fake_dns_answer_one(dns));
+	/* SERVFAIL is an answer. */
+	ask_and_answer(base, dns, &a, b, "b.example");
+	assert_int_equal(a.answer.result, DNS_FAILED);
+	began = clock_monotonic_ms();
+	begin(&a, b, S("a.example"), 1500);
+	while (fake_dns_open(dns) == 0)
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	end(&a);
+	assert_true(clock_monotonic_ms() - began >= 1500);
+	assert_true(fake_dns_answer_one(dns));
+	dns_bridge_free(&b);
+	fake_dns_free(&dns);
+	event_base_free(base);
+}
+
 static void test_stop(void **state)
 {
 	struct event_base *base = event_base_new();
@@ -154,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_no_answer_in_time),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_stop),
 	};
 
