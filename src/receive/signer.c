@@ -7,10 +7,14 @@
 #include "proc/packet.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
-enum { ARENA_OCTETS = 65536 }; /* a tripwire: the messages have no lists */
+enum {
+	ARENA_OCTETS = 65536, /* a tripwire: the messages have no lists */
+	ANSWER_OCTETS = 4096,
+};
 
 struct signer {
 	int fd;
@@ -50,8 +54,15 @@ void signer_free(struct signer **signer)
 
 void signer_use(struct signer *signer, int fd)
 {
+	const struct timeval wait = { .tv_sec = signer->wait_ms / 1000,
+				      .tv_usec =
+					      signer->wait_ms % 1000 * 1000L };
+
 	fd_close(&signer->fd);
 	signer->fd = fd;
+	/* A read that waits saves asking whether there is something. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	(void)fcntl(fd, F_SETFL, 0);
 	signer->answered = signer->asked; /* nothing more comes of that */
 }
 
@@ -99,69 +110,73 @@ static void take_signature(const struct msg_signature *m, struct answer *a)
 		memcpy(a->problem, problem.p, problem.n);
 }
 
-/* Reads what is there, until the answer to the last question. Returns 1 with
- * it, 0 if it has not come yet, or a negative errno. */
-static int read_answers(struct signer *s, struct answer *a)
+/* One answer. Returns 1 if it is to the last question, 0 if it is late or none
+ * has come (flags: MSG_DONTWAIT, or 0 to wait), or a negative errno. */
+static int read_answer(struct signer *s, int flags, struct answer *a)
 {
-	/* Not zeroed: 32 KiB a handshake. */
-	struct received in __attribute__((uninitialized));
+	char octets[ANSWER_OCTETS];
+	ssize_t n = recv(s->fd, octets, sizeof(octets), flags | MSG_TRUNC);
 	struct message m;
-	int r;
 
-	while ((r = packet_receive(s->fd, &in)) > 0) {
-		const struct slice octets = { in.bytes + 1, in.n - 1 };
-
-		for (size_t i = 0; i < in.fd_count; i++)
-			fd_close(&in.fds[i]);
-		arena_clear(s->arena);
-		if (in.is_cut || in.n == 0 || in.bytes[0] != 0 ||
-		    message_decode(octets, s->arena, &m) < 0 ||
-		    m.type != MESSAGE_SIGNATURE ||
-		    m.signature.id <= s->answered || m.signature.id > s->asked)
-			return -EBADMSG;
-		s->answered = m.signature.id;
-		if (s->answered < s->asked)
-			continue;
-		if (a != NULL)
-			take_signature(&m.signature, a);
-		return 1;
-	}
-	return r;
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -EPIPE;
+	arena_clear(s->arena);
+	if ((size_t)n > sizeof(octets) || octets[0] != 0 ||
+	    message_decode((struct slice){ octets + 1, (size_t)n - 1 },
+			   s->arena, &m) < 0 ||
+	    m.type != MESSAGE_SIGNATURE || m.signature.id <= s->answered ||
+	    m.signature.id > s->asked)
+		return -EBADMSG;
+	s->answered = m.signature.id;
+	if (s->answered < s->asked)
+		return 0;
+	take_signature(&m.signature, a);
+	return 1;
 }
 
-/* Returns as read_answers(), -ETIMEDOUT for 0. */
+/* Returns 0 once nothing is late, -EBUSY before, or another negative errno. */
+static int catch_up(struct signer *s)
+{
+	struct answer late = { .room_octets = 0 };
+	int r = 0;
+
+	while (r >= 0 && s->answered != s->asked)
+		r = read_answer(s, MSG_DONTWAIT, &late);
+	if (r == -EAGAIN)
+		return -EBUSY;
+	return r < 0 ? r : 0;
+}
+
+/* Returns 0 or a negative errno, -EAGAIN after the time. */
 static int wait_for_answer(struct signer *s, struct answer *a)
 {
-	uint64_t end_ms = s->asked_ms + s->wait_ms;
-	int r;
+	int r = 0;
 
-	while ((r = read_answers(s, a)) == 0) {
-		struct pollfd p = { .fd = s->fd, .events = POLLIN };
-		uint64_t now_ms = clock_monotonic_ms();
-
-		if (now_ms >= end_ms)
-			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)(end_ms - now_ms)) < 0 && errno != EINTR)
-			return -errno;
-	}
-	return r;
+	while (r == 0)
+		r = read_answer(s, 0, a);
+	return r < 0 ? r : 0;
 }
 
 static void log_result(struct signer *s, int r, const struct answer *a)
 {
-	const char *problem = a->problem[0] != '\0' ? a->problem : "none";
+	const char *problem = a->problem;
 
-	if (r >= 0 && a->n > 0) {
+	if (r == 0 && a->n > 0) {
 		if (s->is_failing)
 			log_plain(LOG_INFO, NULL,
 				  "handshakes are signed again");
 		s->is_failing = false;
 		return;
 	}
+	if (r == -EAGAIN || r == -EBUSY)
+		problem = "keyring does not answer";
+	else if (r < 0)
+		problem = "keyring is not there";
 	if (!s->is_failing)
 		LOG(LOG_ERROR, NULL, "a handshake is not signed",
-		    log_string("problem",
-			       r < 0 ? strerrordesc_np(-r) : problem));
+		    log_string("problem", problem));
 	s->is_failing = true;
 }
 
@@ -169,19 +184,14 @@ size_t signer_sign(const struct key_question *question, char *room, size_t n,
 		   struct signer *s)
 {
 	struct answer a = { .room = room, .room_octets = n };
-	int r = s->fd < 0 ? -ENOTCONN : 1;
+	int r = s->fd < 0 ? -ENOTCONN : catch_up(s);
 
-	/* One wait is enough: then the answers that are late come first. */
-	if (r > 0 && s->answered != s->asked) {
-		r = read_answers(s, NULL);
-		r = r == 0 ? -EBUSY : r;
-	}
-	if (r > 0)
+	if (r == 0)
 		r = ask(s, question);
-	if (r >= 0)
+	if (r == 0)
 		r = wait_for_answer(s, &a);
-	if (r < 0 && r != -ETIMEDOUT && r != -EBUSY)
+	if (r < 0 && r != -EAGAIN && r != -EBUSY)
 		fd_close(&s->fd); /* its end: the parent makes a new one */
 	log_result(s, r, &a);
-	return r < 0 ? 0 : a.n;
+	return r == 0 ? a.n : 0;
 }
