@@ -262,7 +262,7 @@ void generation_send(struct parent *p, struct child *c)
 
 /* --- reading -------------------------------------------------------------------------- */
 
-static void log_errors(const struct conf_errors *errors)
+void generation_log(const struct conf_errors *errors)
 {
 	for (size_t i = 0; i < conf_errors_lines(errors); i++)
 		LOG(conf_errors_is_warning(errors, i) ? LOG_WARNING : LOG_ERROR,
@@ -393,7 +393,7 @@ bool generation_load(struct parent *p, struct conf_errors *errors)
 		p->loaded_print ^= ok ? p->tree->system_print
 				      : look(p, p->tree) ^ look(p, NULL);
 	p->seen_print = p->loaded_print;
-	log_errors(errors);
+	generation_log(errors);
 	return ok;
 }
 

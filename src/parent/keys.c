@@ -1,5 +1,6 @@
 /* Private keys on their way from the files to `keyring`: read anew each time,
  * never kept. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/certificate.h"
@@ -8,6 +9,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+
+enum { DAY_MS = 86400 * 1000 };
 
 static void log_lost(const char *path, const char *problem)
 {
@@ -79,4 +82,23 @@ void keys_send_names(struct child *c)
 						 : TLS_ED25519;
 		link_send(c->link, &m, -1);
 	}
+}
+
+/* Reading has said it the first time. */
+void keys_check_dates(struct parent *p)
+{
+	AUTO(conf_errors_free) struct conf_errors *e = NULL;
+	uint64_t now_ms = clock_monotonic_ms();
+	const struct tree *t = p->tree;
+
+	if (p->dates_checked_ms == 0)
+		p->dates_checked_ms = now_ms;
+	if (now_ms - p->dates_checked_ms < DAY_MS)
+		return;
+	p->dates_checked_ms = now_ms;
+	e = conf_errors_new();
+	for (size_t i = 0; i < t->certificate_count; i++)
+		certificate_check_dates(t->certificates[i].chain_pem,
+					t->certificates[i].chain_path, e);
+	generation_log(e);
 }

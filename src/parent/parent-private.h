@@ -45,6 +45,7 @@ struct parent {
 	struct tree *tree;
 	uint64_t generation;
 	uint64_t loaded_print, seen_print; /* tree_fingerprint() */
+	uint64_t dates_checked_ms;
 	struct listeners *listeners;
 	int lock_fd; /* of state_dir */
 	int control_fd;
@@ -88,12 +89,15 @@ void parent_on_child_end(struct parent *p);
 bool generation_load(struct parent *p, struct conf_errors *errors);
 void generation_reload(struct parent *p, struct conf_errors *errors);
 void generation_send(struct parent *p, struct child *c);
+void generation_log(const struct conf_errors *errors);
 /* The timer's look at the files. */
 void generation_look(struct parent *p);
 
 /* keys.c: to `keyring` all private keys; to others, which there are of DKIM. */
 void keys_send(struct child *c);
 void keys_send_names(struct child *c);
+/* Says once a day which certificates are near their end, or beyond. */
+void keys_check_dates(struct parent *p);
 
 /* connect.c: answers SOCKET_WANTED. */
 void connect_for(struct child *c, const struct msg_socket_wanted *m);

@@ -164,8 +164,10 @@ static void on_look(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (p->phase == PHASE_RUN)
-		generation_look(p);
+	if (p->phase != PHASE_RUN)
+		return;
+	generation_look(p);
+	keys_check_dates(p);
 }
 
 static void on_hup(int fd, short what, void *arg)

@@ -263,6 +263,52 @@ static void test_certificates(void **state)
 	tree_free(&t);
 }
 
+static void put_dkim_key(const char *path)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	FILE *f = create(path);
+
+	(void)PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+	(void)fclose(f);
+	EVP_PKEY_free(key);
+}
+
+static void test_dkim_keys(void **state)
+{
+	struct tree *t;
+	uint64_t print;
+
+	(void)state;
+	make("domains");
+	make("domains/X.org");
+	make("domains/y.org");
+	put_dkim_key("domains/X.org/dkim:Two.pem");
+	put_dkim_key("domains/X.org/dkim:one.pem");
+	put_dkim_key("domains/y.org/dkim:a.b.pem");
+	(void)chmod(at("domains/X.org/dkim:one.pem"), 0600);
+	(void)chmod(at("domains/X.org/dkim:Two.pem"), 0640);
+	(void)chmod(at("domains/y.org/dkim:a.b.pem"), 0644);
+	put("domains/y.org/dkim:away.pem.old", "x");
+	t = load("domains/y.org/dkim:a.b.pem: everyone on this machine can "
+		 "read the key; mode 0600 or 0640 is right\n" NO_CERTIFICATE);
+	assert_int_equal(t->dkim_key_count, 3);
+	assert_string_equal(t->dkim_keys[0].domain, "x.org");
+	assert_string_equal(t->dkim_keys[0].selector, "two");
+	assert_string_equal(t->dkim_keys[1].selector, "one");
+	assert_string_equal(t->dkim_keys[2].selector, "a.b");
+	assert_int_equal(t->dkim_keys[2].kind, DKIM_KEY_ED25519);
+	print = tree_keys_fingerprint(t);
+	assert_int_equal(t->system_print,
+			 tree_system_fingerprint(t->conf) ^ print);
+	put_dkim_key("domains/X.org/dkim:one.pem");
+	assert_int_not_equal(tree_keys_fingerprint(t), print);
+	tree_free(&t);
+	put("domains/y.org/dkim:a.b.pem", "x");
+	(void)chmod(at("domains/y.org/dkim:a.b.pem"), 0600);
+	refuse("domains/y.org/dkim:a.b.pem: this is no private key in PEM "
+	       "without a password\n" NO_CERTIFICATE);
+}
+
 static void test_wrong_key(void **state)
 {
 	struct conf_errors *e = conf_errors_new();
@@ -396,7 +442,7 @@ int main(void)
 		TEST(test_errors_everywhere), TEST(test_certificates),
 		TEST(test_wrong_key),         TEST(test_strange_files),
 		TEST(test_too_big),           TEST(test_hooks),
-		TEST(test_fingerprint),
+		TEST(test_fingerprint),       TEST(test_dkim_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
