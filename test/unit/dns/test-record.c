@@ -55,6 +55,21 @@ static void test_mx(void **state)
 	}
 }
 
+static void test_name(void **state)
+{
+	AUTO(arena_free) struct arena *a = arena_new(1 << 16);
+	struct slice name;
+
+	(void)state;
+	assert_true(record_name(S("\2mX\3oRg\0"), a, &name));
+	assert_true(slice_equal(name, S("mx.org")));
+	assert_false(record_name(S("\0"), a, &name));
+	assert_false(record_name(S(""), a, &name));
+	assert_false(record_name(S("\2mx"), a, &name));
+	assert_false(record_name(S("\3a b\0"), a, &name));
+	assert_false(record_name(S("\2\xc3\xa9\3org\0"), a, &name));
+}
+
 static const struct {
 	struct slice rdata;
 	const char *want;
@@ -153,9 +168,8 @@ static void test_tlsa(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mx),
-		cmocka_unit_test(test_address),
-		cmocka_unit_test(test_txt),
+		cmocka_unit_test(test_mx),      cmocka_unit_test(test_name),
+		cmocka_unit_test(test_address), cmocka_unit_test(test_txt),
 		cmocka_unit_test(test_tlsa),
 	};
 
