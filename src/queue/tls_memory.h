@@ -38,8 +38,8 @@ int tls_memory_keep(struct turn *t, const struct target *target,
 
 /* SENDER_TLS_WANTED, answered at once with SENDER_TLS. */
 void tls_memory_sender(struct tls_memory *t, const struct peers *peers,
-		       struct link *asker, const struct msg_sender_tls_wanted *m,
-		       int64_t now);
+		       struct link *asker,
+		       const struct msg_sender_tls_wanted *m, int64_t now);
 /* Whether there is anything new in SENDER_TLS_SEEN; then it is kept, in a
  * turn's transaction. */
 bool tls_memory_is_news(struct tls_memory *t, struct slice domain, int64_t now);
