@@ -154,7 +154,7 @@ static struct slices copy_slices(struct slices in, struct arena *arena)
 	return (struct slices){ items, in.count };
 }
 
-static bool is_named(const struct remote_route *r, struct slice host)
+static bool has_named(const struct remote_route *r, struct slice host)
 {
 	const struct sts_policy policy = {
 		.patterns = r->sts.patterns.items,
@@ -168,7 +168,7 @@ static bool is_named(const struct remote_route *r, struct slice host)
 static bool is_passed_over(struct remote_route *r, const struct host *host)
 {
 	if (r->sts.mode == STS_NONE || has_dane(host) ||
-	    is_named(r, host->name))
+	    has_named(r, host->name))
 		return false;
 	if (r->unnamed_count < REMOTE_HOPS_MAX)
 		r->unnamed[r->unnamed_count++] =
@@ -195,13 +195,13 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	hop.host = arena_copy(r->arena, host->name);
 	hop.address = arena_copy(r->arena, address);
 	hop.sts = has_dane(host) ? STS_NONE : r->sts.mode;
-	hop.is_unnamed = hop.sts != STS_NONE && !is_named(r, host->name);
+	hop.is_unnamed = hop.sts != STS_NONE && !has_named(r, host->name);
 	hop.security = demanded_by(host, hop.sts, rules);
 	hop.tlsa = copy_slices(host->tlsa, r->arena);
 	hop.has_tlsa = host->has_tlsa;
 	hop.is_host_proven =
 		r->is_secure || r->domain.n == 0 ||
-		(r->sts.mode == STS_ENFORCE && is_named(r, host->name));
+		(r->sts.mode == STS_ENFORCE && has_named(r, host->name));
 	r->hops[r->count++] = hop;
 }
 

@@ -212,9 +212,8 @@ static void decide(struct sts_question *q)
 	else if (q->is_bogus && !has_kept)
 		end_later(q, S("DNSSEC validation failed of its record for "
 			       "MTA-STS"));
-	else if (q->id.n == 0)
-		end_with_kept(q, TLSRPT_SUCCESS, S(""));
-	else if (q->done != NULL && slice_equal(q->id, q->kept.id))
+	else if (q->id.n == 0 ||
+		 (q->done != NULL && slice_equal(q->id, q->kept.id)))
 		end_with_kept(q, TLSRPT_SUCCESS, S(""));
 	else
 		fetch_or_rest(q);

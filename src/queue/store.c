@@ -268,10 +268,10 @@ int store_load_sts(struct store *s, struct slice domain, struct arena *arena,
 	return s->ops->load_sts(s, domain, arena, ret_sts);
 }
 
-int store_list_sts(struct store *s, int64_t tried, int64_t used,
+int store_list_sts(struct store *s, int64_t now, int64_t used,
 		   struct store_sts_page *page)
 {
-	return s->ops->list_sts(s, tried, used, page);
+	return s->ops->list_sts(s, now, used, page);
 }
 
 int store_open_content(struct store *s, uint64_t queue_id, int *ret_fd)

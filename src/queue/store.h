@@ -280,9 +280,10 @@ struct store_sts_page {
 	size_t max;
 	size_t count; /* the result */
 };
-/* Those not tried after `tried`, but used after `used`; the longest untried
- * first. */
-int store_list_sts(struct store *s, int64_t tried, int64_t used,
+/* Those used after `used` that are to be fetched anew: not tried for a day, or
+ * for half of their time if that is less, but an hour at least. The longest
+ * untried first. */
+int store_list_sts(struct store *s, int64_t now, int64_t used,
 		   struct store_sts_page *page);
 /* Many of them, of that day and domain. */
 struct store_tls_counts {

@@ -77,7 +77,7 @@ struct store_ops {
 			struct store_tls_page *page);
 	int (*load_sts)(struct store *s, struct slice domain,
 			struct arena *arena, struct store_sts *ret_sts);
-	int (*list_sts)(struct store *s, int64_t tried, int64_t used,
+	int (*list_sts)(struct store *s, int64_t now, int64_t used,
 			struct store_sts_page *page);
 	int (*load_usage)(struct store *s, struct slice login, int64_t day,
 			  struct arena *arena, struct store_usage *ret_usage);

@@ -237,12 +237,12 @@ int pg_list_tls(struct store *s, struct slice after,
 		struct store_tls_page *page);
 
 /* store_pg_sts.c: likewise. */
-int pg_keep_sts(struct store *s, const struct store_sts *sts);
+int pg_keep_sts(struct store *s, const struct store_sts *kept);
 int pg_use_sts(struct store *s, struct slice domain, int64_t used);
 int pg_expire_sts(struct store *s, int64_t now);
 int pg_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		struct store_sts *ret_sts);
-int pg_list_sts(struct store *s, int64_t tried, int64_t used,
+int pg_list_sts(struct store *s, int64_t now, int64_t used,
 		struct store_sts_page *page);
 /* store_pg_tlsrpt.c: likewise. */
 int pg_count_tls(struct store *s, const struct store_tls_count *count,

@@ -307,7 +307,8 @@ const char *const pg_sql[PG_STATEMENTS] = {
 			  " WHERE fetched + max_age <= $1",
 	[PG_LOAD_STS] = STS "WHERE domain = $1",
 	[PG_LIST_STS] =
-		STS "WHERE tried <= $1 AND used > $2 ORDER BY tried LIMIT $3",
+		STS "WHERE tried + greatest(3600, least(86400, max_age / 2))"
+		    " <= $1 AND used > $2 ORDER BY tried LIMIT $3",
 	[PG_COUNT_TLS] =
 		"INSERT INTO tls_count AS c SELECT $1::bigint, $2::bytea,"
 		" CASE WHEN EXISTS (SELECT FROM tls_count"

@@ -69,7 +69,7 @@ int pg_load_sts(struct store *store, struct slice domain, struct arena *arena,
 	return r;
 }
 
-int pg_list_sts(struct store *store, int64_t tried, int64_t used,
+int pg_list_sts(struct store *store, int64_t now, int64_t used,
 		struct store_sts_page *page)
 {
 	struct pg *s = pg_of(store);
@@ -77,7 +77,7 @@ int pg_list_sts(struct store *store, int64_t tried, int64_t used,
 	PGresult *result = NULL;
 	int r;
 
-	pg_time(&p, s, tried);
+	pg_time(&p, s, now);
 	pg_time(&p, s, used);
 	pg_number(&p, page->max);
 	r = pg_ask_ready(s, PG_LIST_STS, &p, &result);

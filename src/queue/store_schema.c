@@ -227,7 +227,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_EXPIRE_STS] = "DELETE FROM sts_policy WHERE fetched + max_age <= ?",
 	[ST_LOAD_STS] = STS "WHERE domain = ?",
 	[ST_LIST_STS] =
-		STS "WHERE tried <= ? AND used > ? ORDER BY tried LIMIT ?",
+		STS "WHERE tried + max(3600, min(86400, max_age / 2)) <= ?"
+		    " AND used > ? ORDER BY tried LIMIT ?",
 	/* What is known has its place, the first others have one, too. */
 	[ST_COUNT_TLS] = "INSERT INTO tls_count SELECT ?1, ?2, CASE WHEN"
 			 " EXISTS (SELECT 1 FROM tls_count"

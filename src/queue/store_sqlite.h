@@ -182,12 +182,12 @@ int sqlite_list_tls(struct store *s, struct slice after,
 		    struct store_tls_page *page);
 
 /* store_sts.c: likewise. */
-int sqlite_keep_sts(struct store *s, const struct store_sts *sts);
+int sqlite_keep_sts(struct store *s, const struct store_sts *kept);
 int sqlite_use_sts(struct store *s, struct slice domain, int64_t used);
 int sqlite_expire_sts(struct store *s, int64_t now);
 int sqlite_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		    struct store_sts *ret_sts);
-int sqlite_list_sts(struct store *s, int64_t tried, int64_t used,
+int sqlite_list_sts(struct store *s, int64_t now, int64_t used,
 		    struct store_sts_page *page);
 /* store_tlsrpt.c: likewise. */
 int sqlite_count_tls(struct store *s, const struct store_tls_count *count,

@@ -65,7 +65,7 @@ int sqlite_load_sts(struct store *store, struct slice domain,
 	return r < 0 ? r : 0;
 }
 
-int sqlite_list_sts(struct store *store, int64_t tried, int64_t used,
+int sqlite_list_sts(struct store *store, int64_t now, int64_t used,
 		    struct store_sts_page *page)
 {
 	struct sqlite *s = sqlite_of(store);
@@ -73,7 +73,7 @@ int sqlite_list_sts(struct store *store, int64_t tried, int64_t used,
 	size_t count = 0;
 	int r = 0;
 
-	store_bind(st, 1, (uint64_t)tried);
+	store_bind(st, 1, (uint64_t)now);
 	store_bind(st, 2, (uint64_t)used);
 	store_bind(st, 3, page->max);
 	while (count < page->max && (r = store_fetch(s, ST_LIST_STS)) == 1)

@@ -112,12 +112,12 @@ static void send_stale(struct sts_memory *m, const struct peers *peers,
 		       struct link *to, int64_t now)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
-	struct store_sts items[PAGE];
+	struct store_sts *items = arena_array(arena, PAGE, sizeof(*items));
 	struct store_sts_page page = { .arena = arena,
 				       .items = items,
 				       .max = PAGE };
 
-	if (store_list_sts(m->store, now - DAY_S, now - USED_S, &page) < 0)
+	if (store_list_sts(m->store, now, now - USED_S, &page) < 0)
 		return; /* the next time will do */
 	for (size_t i = 0; i < page.count; i++) {
 		struct message stale = { .type = MESSAGE_STS_STALE };

@@ -1,7 +1,8 @@
 /*
  * The memory of MTA-STS (RFC 8461): the policies that `lookup` has fetched, each
  * until its max_age is over. Those that mail has wanted lately are fetched anew
- * each day, so that they do not run out (RFC 8461 3.3).
+ * each day, or sooner if they are short-lived, so that they do not run out (RFC
+ * 8461 3.3).
  */
 #ifndef QUEUE_STS_MEMORY_H
 #define QUEUE_STS_MEMORY_H

@@ -94,6 +94,20 @@ static int tear_down(void **state)
 static const struct slice patterns[] = { SLICE("mx.one.example"),
 					 SLICE("*.two.example") };
 
+static void keep_for(struct world *w, const char *domain, int64_t begin,
+		     uint32_t max_age_s)
+{
+	const struct msg_sts_keep m = {
+		.domain = slice_of(domain),
+		.sts = { .id = S("1"),
+			 .max_age_s = max_age_s,
+			 .fetched = (uint64_t)begin,
+			 .tried = (uint64_t)begin },
+	};
+
+	sts_memory_keep(&w->memory, &m, begin);
+}
+
 static void keep(struct world *w, const char *domain, const char *id,
 		 int64_t fetched, int64_t tried)
 {
@@ -198,6 +212,20 @@ static void test_what_is_used_is_kept_fresh(void **state)
 	assert_int_equal(tick(w, BEGIN + DAY_S + 800), 0);
 }
 
+static void test_short_lives(void **state)
+{
+	struct world *w = *state;
+
+	keep_for(w, "day.example", BEGIN, DAY_S);
+	keep_for(w, "hours.example", BEGIN, 7200);
+	keep_for(w, "hour.example", BEGIN, 3600);
+	assert_int_equal(tick(w, BEGIN + 3590), 0);
+	assert_int_equal(tick(w, BEGIN + 3900), 1);
+	assert_true(slice_equal(w->said[0].domain, S("hours.example")));
+	assert_int_equal(tick(w, BEGIN + DAY_S / 2), 1);
+	assert_true(slice_equal(w->said[0].domain, S("day.example")));
+}
+
 static void test_what_nobody_uses_runs_out(void **state)
 {
 	struct world *w = *state;
@@ -224,6 +252,7 @@ static int run(const char *group)
 		TEST(test_the_newer_one_counts),
 		TEST(test_it_ends),
 		TEST(test_what_is_used_is_kept_fresh),
+		TEST(test_short_lives),
 		TEST(test_what_nobody_uses_runs_out),
 	};
 
