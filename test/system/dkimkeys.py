@@ -12,6 +12,7 @@ class Keys:
     def __init__(self, culver):
         self.culver = culver
         self.records = {}
+        self.private = {} # as python3-dkim wants them
 
     def add(self, domain, selector, kind="rsa"):
         """A new active key; culver sees it by itself."""
@@ -28,7 +29,13 @@ class Keys:
             .encode(), check=True, capture_output=True).stdout
         is_rsa = len(der) > 60
         key = base64.b64encode(der if is_rsa else der[-32:]).decode()
-        self.records[f"{selector}._domainkey.{domain}"] = \
+        name = f"{selector}._domainkey.{domain}"
+        secret = subprocess.run(["openssl", "pkey", "-outform", "DER"],
+                                input=pem.encode(), check=True,
+                                capture_output=True).stdout
+        self.private[name] = pem.encode() if is_rsa else \
+            base64.b64encode(secret[-32:])
+        self.records[name] = \
             f"v=DKIM1; k={'rsa' if is_rsa else 'ed25519'}; p={key}"
 
     def dns(self, name, timeout=5):

@@ -71,7 +71,7 @@ class DkimKey:
 # Debian's own configuration, with what stands here in local.d and override.d.
 RSPAMD = {
     "override.d/options.inc": """
-        dns {{ nameserver = ["127.0.0.1:{dns}"]; timeout = 0.05s;
+        dns {{ nameserver = ["127.0.0.1:{dns}"]; timeout = {patience}s;
                retransmits = 1; }}
         filters = "chartable,dkim,regexp";
         enable_test_patterns = true; # GTUBE of each action
@@ -146,9 +146,10 @@ class Rspamd(RealFilter):
     """With a private redis, which greylisting needs. It signs for logins by
     its key, and is ready after some ten seconds."""
 
-    def __init__(self):
+    def __init__(self, dns_port=None):
         super().__init__("rs")
-        values = {"place": self.directory, "dns": free_port()}
+        values = {"place": self.directory, "dns": dns_port or free_port(),
+                  "patience": 5 if dns_port else 0.05}
         for name in ("local.d", "override.d", "cache", "db", "run"):
             self.make_directory(name)
         for name, text in RSPAMD.items():
