@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { SECONDS_OF_A_DAY = 86400, DAY_OCTETS = 32 };
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
@@ -120,6 +123,17 @@ void answer_header(struct evbuffer *out, const struct msg_queue_header *m)
 	put_one(out, "header", header);
 }
 
+static const char *demand_name(uint32_t demand)
+{
+	static const char *const names[] = {
+		[TLS_DEMAND_USUAL] = "usual",
+		[TLS_DEMAND_NONE] = "not required",
+		[TLS_DEMAND_REQUIRED] = "REQUIRETLS",
+	};
+
+	return demand <= TLS_DEMAND_REQUIRED ? names[demand] : "?";
+}
+
 void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
 {
 	json_t *entry = json_object();
@@ -143,6 +157,8 @@ void answer_entry(struct evbuffer *out, const struct msg_queue_entry *m)
 	(void)json_object_set_new(entry, "hold", text(m->hold));
 	(void)json_object_set_new(entry, "code", number(m->code));
 	(void)json_object_set_new(entry, "reason", text(m->reason));
+	(void)json_object_set_new(entry, "tls",
+				  json_string(demand_name(m->tls_demand)));
 	put_one(out, "entry", entry);
 }
 
@@ -351,11 +367,37 @@ void answer_usage(struct evbuffer *out, const struct msg_usage_entry *m)
 	put_one(out, "usage", object);
 }
 
+void answer_tls_report(struct evbuffer *out,
+		       const struct msg_tls_report_entry *m)
+{
+	json_t *object = json_object();
+	json_t *report = json_loadb(m->report.n > 0 ? m->report.p : "",
+				    m->report.n, 0, NULL);
+	time_t begin = (time_t)(m->day * SECONDS_OF_A_DAY);
+	char day[DAY_OCTETS] = "";
+	struct tm tm;
+
+	if (gmtime_r(&begin, &tm) != NULL)
+		(void)strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	(void)json_object_set_new(object, "domain", text(m->domain));
+	(void)json_object_set_new(object, "day", json_string(day));
+	(void)json_object_set_new(object, "due", number(m->due));
+	(void)json_object_set_new(object, "tries", number(m->tries));
+	(void)json_object_set_new(object, "report",
+				  report != NULL ? report : json_null());
+	put_one(out, "tls_report", object);
+}
+
 void answer_listed(struct evbuffer *out, enum request_command command,
 		   uint64_t count)
 {
-	put_one(out, command == REQUEST_USAGE_LIST ? "logins" : "destinations",
-		number(count));
+	const char *what = "destinations";
+
+	if (command == REQUEST_USAGE_LIST)
+		what = "logins";
+	else if (command == REQUEST_TLS_REPORT_LIST)
+		what = "tls_reports";
+	put_one(out, what, number(count));
 }
 
 void answer_forgotten(struct evbuffer *out, uint64_t count)

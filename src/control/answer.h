@@ -18,6 +18,10 @@
  *                {"destination":{"name":"example.org","level":"verified",
  *                "seen":N,"reason":"..."}} for each, then {"destinations":N};
  *                level: none, TLS or verified
+ *   tls_report_list
+ *                {"tls_report":{"domain":"example.org","day":"2026-11-21",
+ *                "due":N,"tries":N,"report":{...}}} for each, the report as RFC
+ *                8460 has it; then {"tls_reports":N}
  *   domain_tls_forget
  *                {"forgotten":N}
  *   usage_list, usage_show
@@ -53,6 +57,8 @@ void answer_milter(struct evbuffer *out, const struct msg_milter_state *m);
 void answer_milters(struct evbuffer *out, size_t count);
 void answer_domain_tls(struct evbuffer *out,
 		       const struct msg_domain_tls_entry *m);
+void answer_tls_report(struct evbuffer *out,
+		       const struct msg_tls_report_entry *m);
 void answer_usage(struct evbuffer *out, const struct msg_usage_entry *m);
 /* The end of a list: how many there were. */
 void answer_listed(struct evbuffer *out, enum request_command command,

@@ -22,7 +22,8 @@ struct session {
 	struct request request;
 	uint64_t id;             /* of the open request; 0 = none */
 	const struct link *peer; /* who has it */
-	uint64_t after;          /* QUEUE_LIST: where the next page begins */
+	/* QUEUE_LIST: where the next page begins; TLS_REPORT_LIST: the day */
+	uint64_t after;
 	/* DOMAIN_TLS_LIST: the same; and how many there were. */
 	char after_name[AFTER_OCTETS];
 	size_t after_octets;

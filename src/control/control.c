@@ -204,6 +204,25 @@ static void take_usage(struct control *c, const struct link *from,
 	answer_usage(client_output(s->client), m);
 }
 
+static void take_report(struct control *c, const struct link *from,
+			const struct msg_tls_report_entry *m)
+{
+	struct session *s = find(c, from, m->id, REQUEST_TLS_REPORT_LIST);
+
+	if (s == NULL)
+		return;
+	s->listed++;
+	answer_tls_report(client_output(s->client), m);
+}
+
+static void take_reports_end(struct session *s,
+			     const struct msg_tls_report_end *m)
+{
+	if (s != NULL)
+		s->after = m->after_day;
+	take_names_end(s, m->error, m->after_domain, m->is_last);
+}
+
 static void take_forgotten(struct session *s, uint32_t error, uint64_t count)
 {
 	if (s == NULL)
@@ -227,6 +246,10 @@ static void take_names(struct control *c, const struct link *from,
 		take_names_end(
 			find(c, from, domains->id, REQUEST_DOMAIN_TLS_LIST),
 			domains->error, domains->after, domains->is_last);
+	else if (m->type == MESSAGE_TLS_REPORT_END)
+		take_reports_end(find(c, from, m->tls_report_end.id,
+				      REQUEST_TLS_REPORT_LIST),
+				 &m->tls_report_end);
 	else if (m->type == MESSAGE_USAGE_END)
 		take_names_end(find(c, from, usage->id, REQUEST_USAGE_LIST),
 			       usage->error, usage->after, usage->is_last);
@@ -368,6 +391,10 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_USAGE_ENTRY:
 		take_usage(c, from, &m->usage_entry);
 		break;
+	case MESSAGE_TLS_REPORT_ENTRY:
+		take_report(c, from, &m->tls_report_entry);
+		break;
+	case MESSAGE_TLS_REPORT_END:
 	case MESSAGE_DOMAIN_TLS_END:
 	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
 	case MESSAGE_USAGE_END:

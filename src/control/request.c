@@ -194,6 +194,7 @@ static const struct {
 	{ .name = "domain_tls_forget",
 	  .command = REQUEST_DOMAIN_TLS_FORGET,
 	  .needs_domain = true },
+	{ .name = "tls_report_list", .command = REQUEST_TLS_REPORT_LIST },
 	{ .name = "usage_list", .command = REQUEST_USAGE_LIST },
 	{ .name = "usage_show",
 	  .command = REQUEST_USAGE_LIST,
@@ -234,6 +235,11 @@ static const char *read_request(json_t *object, struct arena *arena,
 		return r->needs_domain
 			       ? read_address(object, "domain", arena, r)
 			       : NULL;
+	case REQUEST_TLS_REPORT_LIST:
+		return read_text(object, "domain", ADDRESS_OCTETS, arena,
+				 &r->address)
+			       ? NULL
+			       : "this is no domain";
 	case REQUEST_USAGE_LIST:
 		return r->needs_domain ? read_address(object, "login", arena, r)
 				       : NULL;

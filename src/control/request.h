@@ -12,6 +12,7 @@
  *   {"command":"domain_tls_list"}: of all
  *   {"command":"domain_tls_show","domain":"example.org"}, domain_tls_forget:
  *   a domain, or "via:a.example/b.example"
+ *   {"command":"tls_report_list"}: of all, or with "domain"
  *   {"command":"usage_list"}: of all logins
  *   {"command":"usage_show","login":"user@example.com"}, usage_forget
  *   {"command":"milter_list"}
@@ -39,6 +40,7 @@ enum request_command {
 	REQUEST_MILTER_LIST,
 	REQUEST_DOMAIN_TLS_LIST,
 	REQUEST_DOMAIN_TLS_FORGET,
+	REQUEST_TLS_REPORT_LIST,
 	REQUEST_USAGE_LIST,
 	REQUEST_USAGE_FORGET,
 };

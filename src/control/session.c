@@ -97,6 +97,19 @@ static void ask_forget(struct session *s)
 	tell_queue(s, &m);
 }
 
+static void ask_reports(struct session *s)
+{
+	struct message m = { .type = MESSAGE_TLS_REPORT_LIST, .fd = -1 };
+
+	m.tls_report_list = (struct msg_tls_report_list){
+		.id = s->id,
+		.domain = s->request.address,
+		.after_day = s->after,
+		.after_domain = { s->after_name, s->after_octets },
+	};
+	tell_queue(s, &m);
+}
+
 static void ask_usage(struct session *s)
 {
 	struct message m = { .type = MESSAGE_USAGE_LIST, .fd = -1 };
@@ -138,6 +151,8 @@ void session_ask_page(struct session *s)
 	s->wants_page = false;
 	if (s->request.command == REQUEST_DOMAIN_TLS_LIST)
 		ask_domains(s);
+	else if (s->request.command == REQUEST_TLS_REPORT_LIST)
+		ask_reports(s);
 	else if (s->request.command == REQUEST_USAGE_LIST)
 		ask_usage(s);
 	else
@@ -234,6 +249,7 @@ void session_begin(struct session *s)
 	switch (s->request.command) {
 	case REQUEST_QUEUE_LIST:
 	case REQUEST_DOMAIN_TLS_LIST:
+	case REQUEST_TLS_REPORT_LIST:
 	case REQUEST_USAGE_LIST:
 		session_ask_page(s);
 		break;

@@ -38,6 +38,7 @@ int cmd_queue(const struct ctl *ctl);
 int cmd_reload(const struct ctl *ctl);
 int cmd_resolve(const struct ctl *ctl);
 int cmd_route(const struct ctl *ctl);
+int cmd_tls_report(const struct ctl *ctl);
 int cmd_user(const struct ctl *ctl);
 
 /* Says on standard error what is wrong, after "culver: ". */

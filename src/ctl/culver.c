@@ -38,6 +38,7 @@ static const char help[] =
 	"  reload              make the daemon read its configuration again\n"
 	"  route DOMAIN        say which hosts take mail for a domain; with --from\n"
 	"                      ADDRESS, which do for mail of that sender\n"
+	"  tls-report [DOMAIN] say what the next reports on TLS will tell domains\n"
 	"  user [show [LOGIN]] say what logins have sent today\n"
 	"  user unblock LOGIN  let one that has reached its limit send on\n"
 	"  version             say which version this is\n"
@@ -84,6 +85,7 @@ static const struct {
 	{ "reload", cmd_reload, 0, 0 },
 	{ "resolve", cmd_resolve, 1, 1 },
 	{ "route", cmd_route, 1, 1 },
+	{ "tls-report", cmd_tls_report, 0, 1 },
 	{ "user", cmd_user, 0, 2 },
 	{ "version", cmd_version, 0, 0 },
 };

@@ -134,6 +134,8 @@ static void print_message(const json_t *entry)
 	print_field("octets", decimal(ask_number(entry, "octets"), text));
 	print_date("arrived", ask_number(entry, "arrived"));
 	print_field("on hold", ask_text(entry, "hold"));
+	if (strcmp(ask_text(entry, "tls"), "usual") != 0)
+		print_field("TLS", ask_text(entry, "tls"));
 }
 
 void queue_print_full(const json_t *entry, bool is_first)

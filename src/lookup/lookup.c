@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/own.h"
+#include "lookup/report_desk.h"
 #include "lookup/reverse.h"
 #include "lookup/route.h"
 #include "proc/role.h"
@@ -42,6 +43,7 @@ struct lookup {
 	struct fetcher *fetcher;
 	struct sts_known *known;
 	struct sts_desk *sts;
+	struct report_desk *reports;
 	struct route_world world;
 	TAILQ_HEAD(, request) requests;
 	size_t request_count;
@@ -161,6 +163,10 @@ static void on_message(struct role_self *self, struct link *from,
 		sts_known_on_answer(l->known, &m->sts_known);
 	else if (m->type == MESSAGE_STS_STALE)
 		sts_refresh(l->sts, &m->sts_stale);
+	else if (m->type == MESSAGE_TLSRPT_WANTED)
+		report_desk_ask(l->reports, &m->tlsrpt_wanted);
+	else if (m->type == MESSAGE_HTTPS_POST)
+		report_desk_post(l->reports, &m->https_post);
 }
 
 /* cppcheck-suppress constParameter ; the type is role.h's */
@@ -175,6 +181,8 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 			request_free(q);
 	if (link_peer(peer) == ROLE_QUEUE && l->known != NULL)
 		sts_known_lose(l->known);
+	if (link_peer(peer) == ROLE_QUEUE && l->reports != NULL)
+		report_desk_lose(l->reports);
 }
 
 static bool send_to_queue(const struct message *m, void *arg)
@@ -286,6 +294,7 @@ static void start(struct role_self *self, void *arg)
 	l->fetcher = fetcher_new(role_base(self), l->dns);
 	l->known = sts_known_new(role_base(self), send_to_queue, l);
 	l->sts = sts_desk_new(l->dns, l->fetcher, l->known);
+	l->reports = report_desk_new(l->dns, l->fetcher, send_to_queue, l);
 	configure_sts(l);
 	l->reverse = reverse_new(role_base(self), l->dns, reverse_find_address);
 	configure_reverse(l);
@@ -316,6 +325,7 @@ int lookup_main(unsigned index)
 	status = role_main(&program, index, &l);
 	while ((q = TAILQ_FIRST(&l.requests)) != NULL)
 		request_free(q);
+	report_desk_free(&l.reports);
 	sts_desk_free(&l.sts);
 	sts_known_free(&l.known);
 	fetcher_free(&l.fetcher);

@@ -1,8 +1,12 @@
 #include "mail/tlsrpt_record.h"
 
 #include "smtp/address.h"
+#include "smtp/name.h"
+
+enum { HTTPS_PORT = 443, PORT_MAX = 65535 };
 
 static const struct slice version = SLICE("v=TLSRPTv1");
+static const struct slice https = SLICE("https://");
 
 bool tlsrpt_record_is_one(struct slice text)
 {
@@ -80,7 +84,7 @@ static bool parse_mail(struct slice text, struct arena *arena,
 static bool parse_uri(struct slice text, struct arena *arena,
 		      struct tlsrpt_uri *ret_uri)
 {
-	const struct slice mail = S("mailto:"), https = S("https://");
+	const struct slice mail = S("mailto:");
 
 	if (!is_uri_text(text))
 		return false;
@@ -133,5 +137,36 @@ bool tlsrpt_record_parse(struct slice text, struct arena *arena,
 	if (r.count == 0)
 		return false;
 	*ret_record = r;
+	return true;
+}
+
+/* RFC 3986 3.2 */
+bool tlsrpt_https_parse(struct slice uri, struct arena *arena,
+			struct tlsrpt_https *ret_https)
+{
+	struct tlsrpt_https h = { .port = HTTPS_PORT };
+	struct slice authority, host, port, rest;
+	uint64_t number;
+	size_t end;
+
+	if (!is_uri_text(uri) || !slice_starts_nocase(uri, https))
+		return false;
+	uri = slice_tail(uri, https.n);
+	(void)slice_cut(uri, '#', &uri, &rest);
+	end = slice_find(uri, '/');
+	authority = slice_head(uri, end);
+	h.path = end < uri.n ? slice_tail(uri, end) : S("/");
+	if (slice_find(authority, '@') < authority.n ||
+	    slice_find(authority, '?') < authority.n)
+		return false;
+	if (slice_cut(authority, ':', &host, &port) && port.n > 0) {
+		if (!slice_to_u64(port, PORT_MAX, &number) || number == 0)
+			return false;
+		h.port = (unsigned)number;
+	}
+	if (slice_find(host, '.') == host.n ||
+	    name_domain(host, arena, &h.host) != 0)
+		return false;
+	*ret_https = h;
 	return true;
 }

@@ -32,4 +32,16 @@ bool tlsrpt_record_is_one(struct slice text);
 bool tlsrpt_record_parse(struct slice text, struct arena *arena,
 			 struct tlsrpt_record *ret_record);
 
+/* Where a report goes by HTTPS. */
+struct tlsrpt_https {
+	struct slice host; /* canonical (smtp/name.h) */
+	unsigned port;
+	struct slice path; /* "/...", with its query */
+};
+
+/* An "https:" of a record. Slices are views of uri, or in arena. False if it
+ * names nobody, or a user. */
+bool tlsrpt_https_parse(struct slice uri, struct arena *arena,
+			struct tlsrpt_https *ret_https);
+
 #endif

@@ -57,6 +57,7 @@ static void send_entry(const struct listing *l, const struct store_entry *e)
 		.hold = is_held ? e->message.hold : S(""),
 		.code = r->last.code,
 		.reason = r->holder != 0 ? S("being delivered") : r->last.text,
+		.tls_demand = r->tls_demand,
 	};
 	peers_send(l->peers, l->to, &m, -1);
 }

@@ -167,6 +167,7 @@ static void take_header(struct session *s, struct slice run)
 	if (t->watches_sieve)
 		watch_sieve(t, slice_head(run, n));
 	delivered_watch_feed(&t->delivered, slice_head(run, n));
+	tls_required_watch_feed(&t->tls_required, slice_head(run, n));
 	check_header(t);
 	put_header(t, slice_head(run, n));
 	if (!t->header.is_over)
@@ -260,6 +261,7 @@ void body_begin(struct session *s)
 	t->watches_sieve = s->login == NULL && is_loopback(s);
 	header_watch_init(&t->header);
 	delivered_watch_init(&t->delivered, alias);
+	tls_required_watch_init(&t->tls_required);
 	t->own = own_fields(s, alias);
 	put(t, t->own);
 }

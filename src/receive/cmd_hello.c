@@ -70,6 +70,8 @@ static struct slice ehlo_text(const struct session *s, struct arena *a)
 			     (uintmax_t)conf->message_size_limit,
 			     (uintmax_t)conf->recipient_limit),
 		starttls_line(s),
+		/* RFC 8689 2: not without TLS */
+		stream_is_tls(s->stream) ? S("\nREQUIRETLS") : S(""),
 		auth_line(s, a),
 		mailname_line(s, a),
 	};

@@ -1,4 +1,4 @@
-/* MAIL: RFC 5321 4.1.1.2, RFC 1870, RFC 6409 4. */
+/* MAIL: RFC 5321 4.1.1.2, RFC 1870, RFC 6409 4, RFC 8689 4.1. */
 #include "receive/sender.h"
 #include "receive/session-private.h"
 
@@ -26,6 +26,8 @@ static const struct reply *check_sender(const struct session *s,
 		return &REPLY_BAD_SENDER_DOMAIN;
 	if (a->is_utf8 && !mail->is_smtputf8)
 		return &REPLY_NEEDS_SMTPUTF8;
+	if (mail->requires_tls && !stream_is_tls(s->stream))
+		return &REPLY_UNKNOWN_PARAMETER; /* it was not offered */
 	if (mail->size > s->server->conf->message_size_limit)
 		return &REPLY_TOO_BIG;
 	if (!s->server->has_room)

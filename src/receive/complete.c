@@ -334,6 +334,20 @@ static void on_reply(const struct reply *reply, void *arg)
 	session_run(s);
 }
 
+/* RFC 8689 4.1, 5: REQUIRETLS counts more than the field, which counts where we
+ * know whose word it is. */
+static enum tls_demand tls_demand(const struct session *s)
+{
+	const struct transaction *t = s->tx;
+
+	if (t->mail.requires_tls)
+		return TLS_DEMAND_REQUIRED;
+	return t->tls_required.is_no &&
+			       (s->login != NULL || session_is_local(s))
+		       ? TLS_DEMAND_NONE
+		       : TLS_DEMAND_USUAL;
+}
+
 static void hand_over(struct session *s)
 {
 	struct transaction *t = s->tx;
@@ -349,6 +363,7 @@ static void hand_over(struct session *s)
 			      session_is_local(s),
 		.is_from_us = resolver_is_ours(s->server->resolver,
 					       transaction_sender_domain(t)),
+		.tls_demand = tls_demand(s),
 		.hold = t->hold,
 	};
 

@@ -45,8 +45,9 @@ struct handover_request {
 	struct slice login; /* empty for none */
 	const struct handover_recipient *recipients;
 	size_t recipient_count;
-	bool queue_only;   /* never in-session */
-	bool is_from_us;   /* the sender's domain is: no alias rewrites it */
+	bool queue_only; /* never in-session */
+	bool is_from_us; /* the sender's domain is: no alias rewrites it */
+	enum tls_demand tls_demand;
 	struct slice hold; /* why `queue` is to hold it; empty: it is not */
 };
 

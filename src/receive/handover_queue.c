@@ -196,6 +196,7 @@ int handover_enqueue(struct handover *h)
 	m.enqueue.is_8bit = request->mail.is_8bit;
 	m.enqueue.is_smtputf8 = request->mail.is_smtputf8;
 	m.enqueue.login = request->login;
+	m.enqueue.tls_demand = request->tls_demand;
 	m.enqueue.hold = request->hold;
 	m.enqueue.spool_id = spool_id;
 	m.enqueue.content_octets = content_octets(h->content);

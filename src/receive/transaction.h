@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "mail/delivered_to.h"
 #include "mail/header.h"
+#include "mail/tls_required.h"
 #include "milter/message.h"
 #include "receive/content.h"
 #include "receive/handover.h"
@@ -74,6 +75,7 @@ struct transaction {
 	struct data_reader data;
 	struct header_watch header;
 	struct delivered_watch delivered; /* to the alias that sends it on */
+	struct tls_required_watch tls_required;
 	struct content *content;
 	struct slice own;          /* what we have put before all that came */
 	struct evbuffer *held;     /* what content does not take now; or NULL */

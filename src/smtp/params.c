@@ -63,6 +63,14 @@ static const struct reply *parse_smtputf8(struct slice value, struct target *t)
 	return NULL;
 }
 
+static const struct reply *parse_requiretls(struct slice value,
+					    struct target *t)
+{
+	(void)value;
+	t->mail.requires_tls = true;
+	return NULL;
+}
+
 static const struct reply *parse_ret(struct slice value, struct target *t)
 {
 	if (slice_equal_nocase(value, S("FULL")))
@@ -176,6 +184,7 @@ static const struct known_param mail_known[] = {
 	{ SLICE("SIZE"), parse_size, true },
 	{ SLICE("BODY"), parse_body, true },
 	{ SLICE("SMTPUTF8"), parse_smtputf8, false },
+	{ SLICE("REQUIRETLS"), parse_requiretls, false },
 	{ SLICE("RET"), parse_ret, true },
 	{ SLICE("ENVID"), parse_envid, true },
 	{ SLICE("AUTH"), parse_auth, true },

@@ -1,6 +1,6 @@
 /*
  * The parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8
- * (RFC 6531), RET, ENVID, NOTIFY, ORCPT (RFC 3461), AUTH= (RFC 4954 5).
+ * (RFC 6531), REQUIRETLS (RFC 8689), RET, ENVID, NOTIFY, ORCPT (RFC 3461), AUTH= (RFC 4954 5).
  * Anything else is 555, a parameter given twice or malformed is 501.
  */
 #ifndef SMTP_PARAMS_H
@@ -26,6 +26,7 @@ struct mail_params {
 	uint64_t size; /* octets; 0 when not declared */
 	bool is_8bit;
 	bool is_smtputf8;
+	bool requires_tls; /* RFC 8689 */
 	enum dsn_ret ret;
 	struct slice
 		envid; /* decoded xtext, printable ASCII, at most 100 octets */

@@ -16,7 +16,11 @@ enum { LINE_OCTETS = 998 };
 static void check_record(struct slice in, struct arena *a)
 {
 	struct tlsrpt_record r;
+	struct tlsrpt_https https;
 
+	if (tlsrpt_https_parse(in, a, &https))
+		assert(https.host.n > 0 && https.port > 0 &&
+		       https.path.p[0] == '/');
 	if (!tlsrpt_record_parse(in, a, &r))
 		return;
 	assert(tlsrpt_record_is_one(in));

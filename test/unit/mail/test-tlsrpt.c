@@ -96,6 +96,42 @@ static void test_records(void **state)
 	}
 }
 
+static const struct {
+	const char *uri, *host;
+	unsigned port;
+	const char *path; /* NULL: it is none */
+} addresses[] = {
+	{ "https://a.example", "a.example", 443, "/" },
+	{ "HTTPS://A.example/x/y?z=1#q", "a.example", 443, "/x/y?z=1" },
+	{ "https://a.example:8443/", "a.example", 8443, "/" },
+	{ "https://a.example:/", "a.example", 443, "/" },
+	{ "https://a.example:0/", "", 0, NULL },
+	{ "https://a.example:65536/", "", 0, NULL },
+	{ "https://user@a.example/", "", 0, NULL },
+	{ "https://a.example?x", "", 0, NULL },
+	{ "https://[::1]/", "", 0, NULL },
+	{ "https://localhost/", "", 0, NULL },
+	{ "https:///x", "", 0, NULL },
+	{ "http://a.example/", "", 0, NULL },
+};
+
+static void test_addresses_of_servers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct tlsrpt_https h = { .port = 0 };
+		bool is_one =
+			tlsrpt_https_parse(slice_of(addresses[i].uri), a, &h);
+
+		if (is_one != (addresses[i].path != NULL) ||
+		    (is_one &&
+		     (h.port != addresses[i].port ||
+		      !slice_equal(h.host, slice_of(addresses[i].host)) ||
+		      !slice_equal(h.path, slice_of(addresses[i].path)))))
+			fail_msg("%s", addresses[i].uri);
+	}
+}
+
 /* --- facts --------------------------------------------------------------------- */
 
 static const struct tlsrpt_fact expired = {
@@ -311,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_records),
+		TEST(test_addresses_of_servers),
 		TEST(test_facts),
 		TEST(test_successes_are_one_fact),
 		TEST(test_hostile_names_are_cleaned),

@@ -37,6 +37,11 @@ static void test_mail(void **state)
 		{ .input = SLICE(" SMTPUTF8"),
 		  .want = { .is_smtputf8 = true } },
 		{ .input = SLICE(" SMTPUTF8=1"), .no = &REPLY_SYNTAX },
+		{ .input = SLICE(" requiretls"),
+		  .want = { .requires_tls = true } },
+		{ .input = SLICE(" REQUIRETLS=1"), .no = &REPLY_SYNTAX },
+		{ .input = SLICE(" REQUIRETLS REQUIRETLS"),
+		  .no = &REPLY_SYNTAX },
 		{ .input = SLICE(" RET=FULL"),
 		  .want = { .ret = DSN_RET_FULL } },
 		{ .input = SLICE(" RET=hdrs"),
@@ -80,6 +85,7 @@ static void test_mail(void **state)
 		assert_int_equal(got.size, cases[i].want.size);
 		assert_int_equal(got.is_8bit, cases[i].want.is_8bit);
 		assert_int_equal(got.is_smtputf8, cases[i].want.is_smtputf8);
+		assert_int_equal(got.requires_tls, cases[i].want.requires_tls);
 		assert_int_equal(got.ret, cases[i].want.ret);
 		assert_true(slice_equal(got.envid, cases[i].want.envid));
 	}
