@@ -10,7 +10,7 @@
 
 enum {
 	FACTS_MAX = TLSRPT_FACTS_MAX,
-	DATE_OCTETS_HERE = 16,
+	DAY_OCTETS = 16,
 	TRIES = 3, /* another node may be in the way */
 };
 
@@ -30,7 +30,7 @@ static struct slice id_of(const struct queue_settings *settings,
 			  const struct store_tls_report *of,
 			  struct arena *arena)
 {
-	char date[DATE_OCTETS_HERE] = "";
+	char date[DAY_OCTETS] = "";
 	time_t begin = (time_t)(of->day * TLSRPT_DAY_S);
 	struct tm tm;
 	struct slice parts[] = { S(""), S("."), of->domain, S("@"),
@@ -89,13 +89,22 @@ int tls_report_load(struct store *store, const struct queue_settings *settings,
 
 /* --- mail --------------------------------------------------------------------------- */
 
-/* Without a sender: nobody wants to know that it could not be delivered. */
-static int add_mail(struct turn *t, const struct tlsrpt_mail *mail)
+/* Its Message-ID is the queue's (sealing.h), as who gets it wants it signed:
+ * RFC 8460 3. */
+static struct slice format(struct turn *t, struct tlsrpt_mail *mail,
+			   uint64_t queue_id)
 {
-	const struct slice text = tlsrpt_mail_format(mail, t->arena);
-	const struct store_content content = { .octets = text, .fd = -1 };
-	struct store_message m = { .arrived = t->now,
-				   .content_octets = text.n };
+	mail->message_id = arena_format(
+		t->arena, "%016llx@%.*s", (unsigned long long)queue_id,
+		(int)t->settings->hostname.n, t->settings->hostname.p);
+	return tlsrpt_mail_format(mail, t->arena);
+}
+
+/* Without a sender: nobody wants to know that it could not be delivered. */
+static int add_mail(struct turn *t, struct tlsrpt_mail *mail)
+{
+	struct store_content content = { .fd = -1 };
+	struct store_message m = { .arrived = t->now };
 	struct store_recipient to = {
 		.target = { .address = mail->to },
 		.original = mail->to,
@@ -106,10 +115,13 @@ static int add_mail(struct turn *t, const struct tlsrpt_mail *mail)
 	};
 	int r = enqueue_new_id(&m.queue_id);
 
-	to.queue_id = m.queue_id;
+	if (r < 0)
+		return r;
+	content.octets = format(t, mail, m.queue_id);
+	m.content_octets = content.octets.n;
 	m.trace = arena_format(t->arena, "tlsrpt%08x.1", schedule_random());
-	if (r == 0)
-		r = store_add_message(t->store, &m, &content);
+	to.queue_id = m.queue_id;
+	r = store_add_message(t->store, &m, &content);
 	if (r == 0)
 		r = store_add_recipient(t->store, &to);
 	if (r < 0)
@@ -139,10 +151,6 @@ static int add_all(struct turn *t, const struct tlsrpt_report *report,
 		r = -ENOENT;
 	for (size_t i = 0; r == 0 && i < to.count; i++) {
 		mail.to = to.items[i];
-		mail.message_id = arena_format(
-			t->arena, "tlsrpt.%08x%08x@%.*s", schedule_random(),
-			schedule_random(), (int)t->settings->hostname.n,
-			t->settings->hostname.p);
 		r = add_mail(t, &mail);
 	}
 	return r;

@@ -15,7 +15,7 @@
 
 enum {
 	TLS_REPORTS_MAX = 8,          /* under way at once */
-	TLS_REPORTS_LOOK_MS = 5000,   /* between two looks for what is due */
+	TLS_REPORTS_LOOK_MS = 2000,   /* between two looks for what is due */
 	TLS_REPORTS_STEP_MS = 180000, /* until a question must be answered */
 	TLS_REPORTS_AGAIN_S = 3600,   /* until what failed is tried again */
 	TLS_REPORTS_TRIES = 24,
