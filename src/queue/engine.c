@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "queue/attempts.h"
+#include "queue/dmarc_counts.h"
 #include "queue/enqueue.h"
 #include "queue/keyring.h"
 #include "queue/list.h"
@@ -32,6 +33,7 @@ struct engine {
 	struct keyring keyring;
 	struct tls_memory tls;
 	struct tls_reports *tls_reports;
+	struct dmarc_counts *dmarc;
 	struct sts_memory sts;
 	struct allowances *allowances;
 	const struct queue_settings *settings;
@@ -116,6 +118,7 @@ int engine_open(const struct store_place *place,
 	e->attempts = attempts_new(store, e->batch, peers, &e->keyring.srs.keys,
 				   &e->tls);
 	e->tls_reports = tls_reports_new(store, settings, peers);
+	e->dmarc = dmarc_counts_new(store);
 	TAILQ_INIT(&e->holders);
 	e->last_holder = schedule_random();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
@@ -141,6 +144,7 @@ void engine_free(struct engine **engine)
 		TAILQ_REMOVE(&e->holders, h, entry);
 		mem_free(&h);
 	}
+	dmarc_counts_free(&e->dmarc);
 	tls_reports_free(&e->tls_reports);
 	attempts_free(&e->attempts);
 	batch_free(&e->batch);
@@ -316,6 +320,9 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 		allowances_forget(e->allowances, e->peers, from,
 				  &m->usage_forget);
 		return;
+	case MESSAGE_DMARC_SEEN:
+		dmarc_counts_add(e->dmarc, &m->dmarc_seen, clock_wall_s());
+		return;
 	case MESSAGE_TLS_SEEN:
 	case MESSAGE_TLS_REPORT_LIST:
 	case MESSAGE_TLSRPT:
@@ -432,6 +439,7 @@ void engine_tick(struct engine *e)
 	tls_memory_tick(&e->tls, clock_wall_s());
 	if (!e->is_stopped)
 		tls_reports_tick(e->tls_reports, clock_wall_s());
+	dmarc_counts_tick(e->dmarc);
 	sts_memory_tick(&e->sts, e->peers, clock_wall_s());
 	allowances_tick(e->allowances, clock_wall_s());
 	engine_run(e);

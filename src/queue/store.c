@@ -225,6 +225,22 @@ int store_load_tls(struct store *s, struct slice destination,
 	return s->ops->load_tls(s, destination, arena, ret_tls);
 }
 
+int store_count_dmarc(struct store *s, const struct store_dmarc_count *count)
+{
+	return s->ops->count_dmarc(s, count);
+}
+
+int store_expire_dmarc(struct store *s, int64_t day)
+{
+	return s->ops->expire_dmarc(s, day);
+}
+
+int store_list_dmarc(struct store *s, int64_t day, struct slice domain,
+		     struct store_dmarc_page *page)
+{
+	return s->ops->list_dmarc(s, day, domain, page);
+}
+
 int store_count_tls(struct store *s, const struct store_tls_count *count,
 		    int64_t due)
 {

@@ -175,6 +175,23 @@ int store_keep_sts(struct store *s, const struct store_sts *sts);
 int store_use_sts(struct store *s, struct slice domain, int64_t used);
 /* Removes those that have had their time. */
 int store_expire_sts(struct store *s, int64_t now);
+/* Messages of which DMARC made the same on that day (of UTC, since 1970).
+ * domain: whose record it was. fact, outline: mail/dmarc_fact.h. */
+struct store_dmarc_count {
+	int64_t day;
+	struct slice domain;
+	struct slice fact;
+	struct slice outline; /* kept in its place, if there are too many */
+	uint64_t messages;
+};
+enum {
+	STORE_DMARC_FACTS = 200,  /* of a domain and day, but for outlines */
+	STORE_DMARC_ROWS = 10000, /* of a day; more are not counted */
+};
+/* Adds to what there is. */
+int store_count_dmarc(struct store *s, const struct store_dmarc_count *count);
+/* Forgets the days before that one. */
+int store_expire_dmarc(struct store *s, int64_t day);
 /* Sessions with the servers of a domain that met the same on that day (of UTC,
  * since 1970). fact, outline: mail/tlsrpt.h. */
 struct store_tls_count {
@@ -285,6 +302,15 @@ struct store_sts_page {
  * untried first. */
 int store_list_sts(struct store *s, int64_t now, int64_t used,
 		   struct store_sts_page *page);
+/* Many of them, of that day and domain. */
+struct store_dmarc_page {
+	struct arena *arena;
+	struct store_dmarc_count *items; /* room for max; outline is empty */
+	size_t max;
+	size_t count; /* the result */
+};
+int store_list_dmarc(struct store *s, int64_t day, struct slice domain,
+		     struct store_dmarc_page *page);
 /* Many of them, of that day and domain. */
 struct store_tls_counts {
 	struct arena *arena;

@@ -39,6 +39,11 @@ struct store_ops {
 	int (*keep_sts)(struct store *s, const struct store_sts *sts);
 	int (*use_sts)(struct store *s, struct slice domain, int64_t used);
 	int (*expire_sts)(struct store *s, int64_t now);
+	int (*count_dmarc)(struct store *s,
+			   const struct store_dmarc_count *count);
+	int (*expire_dmarc)(struct store *s, int64_t day);
+	int (*list_dmarc)(struct store *s, int64_t day, struct slice domain,
+			  struct store_dmarc_page *page);
 	int (*count_tls)(struct store *s, const struct store_tls_count *count,
 			 int64_t due);
 	int (*take_tls_report)(struct store *s, int64_t now, int64_t again,

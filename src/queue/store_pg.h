@@ -73,6 +73,9 @@ enum pg_statement {
 	PG_EXPIRE_STS,
 	PG_LOAD_STS,
 	PG_LIST_STS,
+	PG_COUNT_DMARC,
+	PG_EXPIRE_DMARC,
+	PG_LIST_DMARC,
 	PG_COUNT_TLS,
 	PG_ADD_TLS_REPORT,
 	PG_TAKE_TLS_REPORT,
@@ -244,6 +247,11 @@ int pg_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		struct store_sts *ret_sts);
 int pg_list_sts(struct store *s, int64_t now, int64_t used,
 		struct store_sts_page *page);
+/* store_pg_dmarc.c: likewise. */
+int pg_count_dmarc(struct store *s, const struct store_dmarc_count *count);
+int pg_expire_dmarc(struct store *s, int64_t day);
+int pg_list_dmarc(struct store *s, int64_t day, struct slice domain,
+		  struct store_dmarc_page *page);
 /* store_pg_tlsrpt.c: likewise. */
 int pg_count_tls(struct store *s, const struct store_tls_count *count,
 		 int64_t due);

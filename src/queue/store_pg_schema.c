@@ -14,6 +14,7 @@
  *   node       each server, and until when what it has stays its own.
  *   domain_tls how well mail for a destination was protected.
  *   sts_policy what domains demand by MTA-STS, as in SQLite.
+ *   dmarc_count what reports on DMARC would say.
  *   tls_count, tls_report  what reports on TLS will say, and when.
  *   login_usage, correspondent: what logins have sent, and to whom.
  *   queue      the view for people: SELECT * FROM culver.queue;
@@ -38,6 +39,7 @@ const char pg_session[] =
 	"SELECT to_regclass('culver.domain_tls') IS NOT NULL"
 	" AND to_regclass('culver.sts_policy') IS NOT NULL"
 	" AND to_regclass('culver.tls_report') IS NOT NULL"
+	" AND to_regclass('culver.dmarc_count') IS NOT NULL"
 	" AND to_regclass('culver.correspondent') IS NOT NULL;";
 
 /* One node makes it, the others wait for the lock. */
@@ -110,7 +112,7 @@ const char pg_schema[] =
 	" level bigint NOT NULL,"
 	" seen bigint NOT NULL,"
 	" reason bytea NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS culver.sts_policy ("
+	"CREATE TABLE IF NOT EXISTS culver.sts_policy("
 	" domain bytea PRIMARY KEY,"
 	" id bytea NOT NULL,"
 	" mode bigint NOT NULL,"
@@ -119,12 +121,15 @@ const char pg_schema[] =
 	" fetched bigint NOT NULL,"
 	" tried bigint NOT NULL,"
 	" used bigint NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS culver.tls_count ("
-	" day bigint, domain bytea, fact bytea, sessions bigint NOT NULL,"
-	" PRIMARY KEY (day, domain, fact));"
-	"CREATE TABLE IF NOT EXISTS culver.tls_report ("
-	" day bigint, domain bytea, due bigint NOT NULL,"
-	" tries bigint NOT NULL, PRIMARY KEY (day, domain));"
+	"CREATE TABLE IF NOT EXISTS culver.tls_count("
+	"day bigint,domain bytea,fact bytea,sessions bigint NOT NULL,"
+	"PRIMARY KEY(day,domain,fact));"
+	"CREATE TABLE IF NOT EXISTS culver.dmarc_count("
+	"day bigint,domain bytea,fact bytea,messages bigint NOT NULL,"
+	"PRIMARY KEY(day,domain,fact));"
+	"CREATE TABLE IF NOT EXISTS culver.tls_report("
+	"day bigint,domain bytea,due bigint NOT NULL,"
+	"tries bigint NOT NULL,PRIMARY KEY(day,domain));"
 	"CREATE INDEX IF NOT EXISTS tls_report_due"
 	" ON culver.tls_report (due);"
 	"CREATE TABLE IF NOT EXISTS culver.login_usage ("
@@ -309,6 +314,20 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_LIST_STS] =
 		STS "WHERE tried + greatest(3600, least(86400, max_age / 2))"
 		    " <= $1 AND used > $2 ORDER BY tried LIMIT $3",
+	[PG_COUNT_DMARC] =
+		"INSERT INTO dmarc_count AS c SELECT $1::bigint, $2::bytea,"
+		" CASE WHEN EXISTS (SELECT FROM dmarc_count"
+		"  WHERE day = $1 AND domain = $2 AND fact = $3)"
+		" OR (SELECT count(*) FROM dmarc_count"
+		"  WHERE day = $1 AND domain = $2) < $6"
+		" THEN $3::bytea ELSE $4::bytea END, $5::bigint"
+		" WHERE (SELECT count(*) FROM dmarc_count WHERE day = $1) < $7"
+		" ON CONFLICT (day, domain, fact) DO UPDATE SET"
+		" messages = c.messages + excluded.messages",
+	[PG_EXPIRE_DMARC] = "DELETE FROM dmarc_count WHERE day < $1",
+	[PG_LIST_DMARC] = "SELECT fact, messages FROM dmarc_count"
+			  " WHERE day = $1 AND domain = $2"
+			  " ORDER BY fact LIMIT $3",
 	[PG_COUNT_TLS] =
 		"INSERT INTO tls_count AS c SELECT $1::bigint, $2::bytea,"
 		" CASE WHEN EXISTS (SELECT FROM tls_count"

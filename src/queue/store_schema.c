@@ -26,6 +26,8 @@
  *   tls_count  how many sessions with a domain's servers met what, for reports
  *              on TLS; tls_report: those still to be made, and when. day:
  *              of UTC, since 1970; fact: mail/tlsrpt.h.
+ *   dmarc_count  what DMARC made of how many messages, for reports to the
+ *              domains of their authors. fact: mail/dmarc_fact.h.
  *   login_usage    what each login has sent on a day since 1970, UTC.
  *   correspondent  to whom (a hash of both) it has written, and when last.
  *
@@ -67,6 +69,9 @@ const char store_tables[] =
 	" domain TEXT NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL,"
 	" PRIMARY KEY (day, domain)) WITHOUT ROWID;"
 	"CREATE INDEX IF NOT EXISTS tls_report_due ON tls_report (due);"
+	"CREATE TABLE IF NOT EXISTS dmarc_count (day INTEGER NOT NULL,"
+	" domain TEXT NOT NULL, fact TEXT NOT NULL, messages INTEGER NOT NULL,"
+	" PRIMARY KEY (day, domain, fact)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS login_usage (login TEXT NOT NULL,"
 	" day INTEGER NOT NULL, messages INTEGER NOT NULL,"
 	" message_limit INTEGER NOT NULL, recipients INTEGER NOT NULL,"
@@ -229,6 +234,19 @@ const char *const store_sql[STATEMENT_COUNT] = {
 	[ST_LIST_STS] =
 		STS "WHERE tried + max(3600, min(86400, max_age / 2)) <= ?"
 		    " AND used > ? ORDER BY tried LIMIT ?",
+	[ST_COUNT_DMARC] =
+		"INSERT INTO dmarc_count SELECT ?1, ?2, CASE WHEN"
+		" EXISTS (SELECT 1 FROM dmarc_count"
+		"  WHERE day = ?1 AND domain = ?2 AND fact = ?3)"
+		" OR (SELECT count(*) FROM dmarc_count"
+		"  WHERE day = ?1 AND domain = ?2) < ?6"
+		" THEN ?3 ELSE ?4 END, ?5"
+		" WHERE (SELECT count(*) FROM dmarc_count WHERE day = ?1) < ?7"
+		" ON CONFLICT (day, domain, fact) DO UPDATE SET"
+		" messages = messages + excluded.messages",
+	[ST_EXPIRE_DMARC] = "DELETE FROM dmarc_count WHERE day < ?",
+	[ST_LIST_DMARC] = "SELECT fact, messages FROM dmarc_count"
+			  " WHERE day = ? AND domain = ? ORDER BY fact LIMIT ?",
 	/* What is known has its place, the first others have one, too. */
 	[ST_COUNT_TLS] = "INSERT INTO tls_count SELECT ?1, ?2, CASE WHEN"
 			 " EXISTS (SELECT 1 FROM tls_count"

@@ -56,6 +56,9 @@ enum statement {
 	ST_EXPIRE_STS,
 	ST_LOAD_STS,
 	ST_LIST_STS,
+	ST_COUNT_DMARC,
+	ST_EXPIRE_DMARC,
+	ST_LIST_DMARC,
 	ST_COUNT_TLS,
 	ST_ADD_TLS_REPORT,
 	ST_TAKE_TLS_REPORT,
@@ -189,6 +192,11 @@ int sqlite_load_sts(struct store *s, struct slice domain, struct arena *arena,
 		    struct store_sts *ret_sts);
 int sqlite_list_sts(struct store *s, int64_t now, int64_t used,
 		    struct store_sts_page *page);
+/* store_dmarc.c: likewise. */
+int sqlite_count_dmarc(struct store *s, const struct store_dmarc_count *count);
+int sqlite_expire_dmarc(struct store *s, int64_t day);
+int sqlite_list_dmarc(struct store *s, int64_t day, struct slice domain,
+		      struct store_dmarc_page *page);
 /* store_tlsrpt.c: likewise. */
 int sqlite_count_tls(struct store *s, const struct store_tls_count *count,
 		     int64_t due);

@@ -1,6 +1,7 @@
 #include "receive/origin.h"
 
 #include "conf/network.h"
+#include "receive/origin_count.h"
 #include "receive/origin_fields.h"
 #include "receive/origin_policy.h"
 #include "receive/queue_call.h"
@@ -170,6 +171,7 @@ static void on_verified(const struct msg_verified *answer, void *arg)
 	arena_clear(s->server->scratch);
 	log_results(s, answer, origin_results(s, answer));
 	refusal = origin_refusal(s, answer, &room);
+	origin_count(s, answer, refusal != NULL);
 	then(s, refusal, refusal != NULL ? S("") : origin_fields(s, answer));
 	session_run(s);
 }

@@ -188,3 +188,12 @@ void queue_calls_tls_seen(struct queue_calls *calls, struct slice domain,
 
 	send_to_queue(calls, &m);
 }
+
+void queue_calls_dmarc_seen(struct queue_calls *calls,
+			    const struct msg_dmarc_seen *seen)
+{
+	const struct message m = { .type = MESSAGE_DMARC_SEEN,
+				   .dmarc_seen = *seen };
+
+	send_to_queue(calls, &m);
+}

@@ -32,6 +32,9 @@ struct queue_call *queue_call_sender_tls(struct queue_calls *calls,
  * allowed. */
 void queue_call_cancel(struct queue_call **call);
 
+/* What DMARC made of a message: DMARC_SEEN, which has no answer. */
+void queue_calls_dmarc_seen(struct queue_calls *calls,
+			    const struct msg_dmarc_seen *seen);
 /* Mail of that domain has come by TLS: SENDER_TLS_SEEN, which has no answer. */
 void queue_calls_tls_seen(struct queue_calls *calls, struct slice domain,
 			  struct slice reason);

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ POLICIES = {
     "own.suffix.example": "v=DMARC1; p=quarantine",
     "old.example": "v=DMARC1; p=reject; pct=100",
     "broken.example": "v=DMARC1; p=rejct",
+    "count.example": "v=DMARC1; p=quarantine; rua=mailto:a@count.example",
 }
 NAMES = [*POLICIES, "below.sub.example", "there.absent.example",
          "a.suffix.example", "b.suffix.example", "mail.strict.example",
@@ -268,6 +270,9 @@ CASES = {
         "own.suffix.example", (), None, "fail", "quarantine"),
     "an old record": ("old.example", (), None, "fail", "reject"),
     "a broken record": ("broken.example", (), None, "permerror", ""),
+    "counted": ("count.example", ("count.example",), None, "pass",
+                "quarantine"),
+    "counted, forged": ("count.example", (), None, "fail", "quarantine"),
     "DNS fails": ("dead.example", (), None, "temperror", ""),
 }
 
@@ -316,6 +321,26 @@ def test_log_has_one_line(world):
     for fact in ("spf=pass", "dmarc=pass", "author=reject.example",
                  "dkim=pass"):
         assert fact in line
+
+
+def test_messages_are_counted(dovecot, dns, key):
+    """What reports would say, where the record asks for them."""
+    with World(dovecot, dns, key, dmarc="mark") as world:
+        for case in ("counted", "counted", "counted, forged", "DKIM"):
+            content, how = letter_of(key, case)
+            assert world.send(content, **how).code == 250
+        world.culver.stop()
+        with sqlite3.connect(f"{world.culver.state}/queue.db") as db:
+            rows = db.execute("SELECT domain, fact, messages FROM dmarc_count"
+                              " ORDER BY messages").fetchall()
+    (_, forged, once), (domain, good, twice) = rows
+    assert domain == "count.example" and (once, twice) == (1, 2)
+    assert good == (
+        "source=127.0.0.2 policy=quarantine,quarantine,quarantine,r,r,n "
+        "disposition=none dkim=pass spf=fail from=count.example "
+        "envelope=plain.example auth_spf=plain.example/mfrom/pass "
+        "auth_dkim=count.example/sel/pass")
+    assert "disposition=quarantine dkim=fail spf=fail" in forged
 
 
 @pytest.mark.parametrize("name, head, words", [

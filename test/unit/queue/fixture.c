@@ -74,6 +74,7 @@ void fixture_empty_database(void)
 				      "DELETE FROM culver.sts_policy;"
 				      "DELETE FROM culver.tls_count;"
 				      "DELETE FROM culver.tls_report;"
+				      "DELETE FROM culver.dmarc_count;"
 				      "DELETE FROM culver.login_usage;"
 				      "DELETE FROM culver.correspondent;"
 				      "DELETE FROM culver.node");

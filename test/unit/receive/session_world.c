@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "net/stream.h"
 #include "receive/post_data.h"
+#include "receive/queue_call.h"
 #include "receive/rewrite.h"
 #include "receive/verify.h"
 
@@ -14,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { INPUT_LIMIT = 16384 };
@@ -532,6 +534,57 @@ static void answer_verify(struct verify_call *c)
 		call.on_message(&world->verified, call.arg);
 }
 
+/* --- `queue` ------------------------------------------------------------------------------ */
+
+struct queue_call {
+	int nothing;
+};
+
+struct queue_call *queue_call_spend(struct queue_calls *calls,
+				    const struct msg_spend *message,
+				    queue_call_on_spent *on_spent, void *arg)
+{
+	(void)calls;
+	(void)message;
+	(void)on_spent;
+	(void)arg;
+	abort(); /* no settings of the world's ask for it */
+}
+
+struct queue_call *queue_call_sender_tls(struct queue_calls *calls,
+					 struct slice domain,
+					 queue_call_on_tls *on_tls, void *arg)
+{
+	(void)calls;
+	(void)domain;
+	(void)on_tls;
+	(void)arg;
+	abort();
+}
+
+void queue_call_cancel(struct queue_call **call)
+{
+	assert(*call == NULL);
+}
+
+void queue_calls_tls_seen(struct queue_calls *calls, struct slice domain,
+			  struct slice reason)
+{
+	(void)calls;
+	(void)domain;
+	(void)reason;
+	abort();
+}
+
+void queue_calls_dmarc_seen(struct queue_calls *calls,
+			    const struct msg_dmarc_seen *seen)
+{
+	(void)calls;
+	(void)snprintf(world->dmarc_seen, sizeof(world->dmarc_seen),
+		       "%.*s: %.*s", (int)seen->domain.n, seen->domain.p,
+		       (int)seen->fact.n, seen->fact.p);
+}
+
 /* --- hooks/post-data ---------------------------------------------------------------------- */
 
 struct post_data {
@@ -696,6 +749,7 @@ struct world *world_new(enum listener_service service)
 	conf->hostname = "mx.test";
 	conf->mailname = "host.test";
 	conf->session_timeout = 300;
+	conf->tls_memory = 0;
 	conf->sender_check = "off";
 	conf->login_message_limit = conf->login_recipient_limit = 0;
 	world = w;

@@ -35,6 +35,7 @@ struct world {
 	size_t recipients;
 	bool queue_only;
 	bool is_held;
+	char dmarc_seen[500]; /* what was counted last: "DOMAIN: FACT" */
 
 	/* what is under way */
 	struct resolution *resolution;

@@ -302,6 +302,46 @@ static void test_fields(void **state)
 	world_free(&w);
 }
 
+static void count(struct msg_verified verified, const char *want)
+{
+	struct world *w = world_new(LISTENER_SMTP);
+
+	w->spf = (struct msg_spf){ .result = AUTHRES_PASS,
+				   .domain = S("b.example") };
+	w->verified = verified;
+	(void)sent(w, TX BODY);
+	assert_string_equal(w->dmarc_seen, want);
+	world_free(&w);
+}
+
+/* Who asks for reports is counted, and nobody else. */
+static void test_counts(void **state)
+{
+	struct msg_verified v = {
+		.from_domains = { &other, ONE },
+		.policy = DMARC_REJECT,
+		.record_domain = S("example"),
+		.record = S("v=DMARC1;p=reject;rua=mailto:a@example"),
+		.signatures = { &fail_ours, ONE },
+	};
+
+	(void)state;
+	count(v, "example: source=192.0.2.9 policy=reject,reject,reject,r,r,n"
+		 " disposition=reject dkim=fail spf=fail from=b.example"
+		 " envelope=b.example auth_spf=b.example/mfrom/pass"
+		 " auth_dkim=example.com/s/fail");
+	v.policy = DMARC_NONE;
+	v.is_spf_aligned = true;
+	v.signatures.count = 0;
+	count(v, "example: source=192.0.2.9 policy=reject,reject,reject,r,r,n"
+		 " disposition=none dkim=fail spf=pass from=b.example"
+		 " envelope=b.example auth_spf=b.example/mfrom/pass");
+	v.record = S("v=DMARC1;p=reject");
+	count(v, "");
+	v.record = S("");
+	count(v, "");
+}
+
 /* However it is written, what claims to be ours is not. */
 static void test_forged(void **state)
 {
@@ -371,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_dialogs),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_forged_alone),
 		cmocka_unit_test(test_trusted),
