@@ -15,10 +15,13 @@ static const char *lower(struct arena *arena, struct slice s)
 {
 	char *text = arena_alloc(arena, s.n + 1);
 
-	for (size_t i = 0; i < s.n; i++)
-		text[i] = s.p[i] >= 'A' && s.p[i] <= 'Z'
-				  ? (char)(s.p[i] - 'A' + 'a')
-				  : s.p[i];
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c + ('a' - 'A'));
+		text[i] = c;
+	}
 	return text;
 }
 

@@ -26,10 +26,14 @@ struct key_provider {
 	void *arg;
 };
 
+struct asked {
+	struct key_provider *provider;
+};
+
 /* What OpenSSL keeps of a key. */
 struct key {
 	EVP_PKEY *public_key; /* the standard provider's */
-	struct key_provider *asked;
+	struct asked asked;   /* nobody, if it was made to be compared */
 	unsigned char id[KEY_QUESTION_ID_OCTETS];
 };
 
@@ -301,6 +305,7 @@ static int signing_sign(void *data, unsigned char *signature, size_t *ret_n,
 			size_t room, const unsigned char *text, size_t n)
 {
 	const struct signing *s = data;
+	const struct key_provider *asked = s->key->asked.provider;
 	const void *id = s->key->id, *octets = text;
 	void *out = signature;
 	struct key_question q = { .id = { id, sizeof(s->key->id) },
@@ -310,9 +315,9 @@ static int signing_sign(void *data, unsigned char *signature, size_t *ret_n,
 		*ret_n = (size_t)EVP_PKEY_get_size(s->key->public_key);
 		return *ret_n > 0;
 	}
-	if (s->key->asked == NULL || !find_scheme(s, &q.scheme))
+	if (asked == NULL || !find_scheme(s, &q.scheme))
 		return 0;
-	*ret_n = s->key->asked->sign(&q, out, room, s->key->asked->arg);
+	*ret_n = asked->sign(&q, out, room, asked->arg);
 	return *ret_n > 0 && *ret_n <= room;
 }
 
@@ -448,9 +453,10 @@ static const char *type_of(const EVP_PKEY *key)
 EVP_PKEY *key_provider_key(struct key_provider *provider,
 			   const EVP_PKEY *public_key)
 {
+	struct asked who = { provider };
 	const OSSL_PARAM asked[] = {
-		OSSL_PARAM_construct_octet_string(
-			PARAM_ASKED, (void *)&provider, sizeof(provider)),
+		OSSL_PARAM_construct_octet_string(PARAM_ASKED, &who,
+						  sizeof(who)),
 		OSSL_PARAM_construct_end(),
 	};
 	const char *type = type_of(public_key);

@@ -234,8 +234,7 @@ static void on_message(struct role_self *self, struct link *from,
 				message_take_fd(m), m->listener.is_first);
 		break;
 	case MESSAGE_WAITING_LINK:
-		if (m->fd >= 0)
-			signer_use(r->signer, message_take_fd(m));
+		signer_use(r->signer, message_take_fd(m));
 		break;
 	case MESSAGE_CENSUS:
 		open_census(r, m);

@@ -60,6 +60,8 @@ void signer_use(struct signer *signer, int fd)
 
 	fd_close(&signer->fd);
 	signer->fd = fd;
+	if (fd < 0)
+		return;
 	/* A read that waits saves asking whether there is something. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	(void)fcntl(fd, F_SETFL, 0);

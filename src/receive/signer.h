@@ -16,7 +16,7 @@ struct signer;
 struct signer *signer_new(unsigned wait_ms);
 void signer_free(struct signer **signer);
 
-/* The link to ask over (WAITING_LINK), now the signer's; an older one is
+/* The link to ask over (WAITING_LINK), now the signer's, or -1; an older one is
  * closed. */
 void signer_use(struct signer *signer, int fd);
 
