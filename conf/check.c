@@ -131,6 +131,14 @@ static bool check_resolver(const struct check_place *at, const char *value)
 			value);
 }
 
+static bool check_fallback(const struct check_place *at, const char *value)
+{
+	static const char *const words[] = { "local", "system", "recursion",
+					     NULL };
+
+	return is_one_of(value, words) || check_resolver(at, value);
+}
+
 static bool check_ipv6(const struct check_place *at, const char *value)
 {
 	if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ||
@@ -345,6 +353,7 @@ static const struct {
 	{ "listen_submission", check_listen },
 	{ "listen_submissions", check_listen },
 	{ "resolver", check_resolver },
+	{ "resolver_fallback", check_fallback },
 	{ "outbound_ipv6", check_ipv6 },
 	{ "trusted_networks", check_network },
 	{ "spf_fail", check_spf_fail },

@@ -86,6 +86,30 @@ static size_t read_resolvers(struct arena *a, const char **addresses)
 	return count;
 }
 
+/* "system" becomes the addresses that it stands for. */
+static void complete_fallback(struct conf *conf)
+{
+	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
+	AUTO(arena_free) struct arena *a = arena_new(65536);
+	size_t i = settings_find(&conf_settings, "resolver_fallback");
+	size_t max = conf_settings.rows[i].max, count = 0;
+	size_t room = conf->resolver_fallback.count + RESOLVERS_MAX;
+	const char **words = arena_array(a, room + 1, sizeof(*words));
+	bool has_system = false;
+
+	for (size_t k = 0; k < conf->resolver_fallback.count; k++) {
+		const char *word = conf->resolver_fallback.items[k];
+
+		if (strcmp(word, "system") != 0)
+			words[count++] = word;
+		else if (!has_system)
+			count += read_resolvers(a, words + count);
+		has_system = has_system || strcmp(word, "system") == 0;
+	}
+	(void)conf_set(conf, i, words, count < max ? count : max, NULL, 0,
+		       errors);
+}
+
 static void complete_resolver(struct conf *conf)
 {
 	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
@@ -103,7 +127,8 @@ void conf_complete(struct conf *conf)
 		complete_hostname(conf);
 	if (conf->mailname[0] == '\0')
 		complete_mailname(conf);
-	if (conf->resolver.count == 0)
+	complete_fallback(conf);
+	if (conf->resolver.count == 0 && conf->resolver_fallback.count == 0)
 		complete_resolver(conf);
 	if (conf->workers == 0)
 		conf->workers = cores();

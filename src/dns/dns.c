@@ -3,20 +3,13 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "dns/dns-private.h"
-#include "dns/unbound.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum {
-	TYPE_SOA = 6,
-	TYPE_DNSKEY = 48,
-	REST_MS = 3000, /* after a probe without any answer */
-	ANSWER_OCTETS = 256 << 10,
-};
+enum { ANSWER_OCTETS = 256 << 10 };
 
 struct dns_query {
 	TAILQ_ENTRY(dns_query) entry;
@@ -28,22 +21,6 @@ struct dns_query {
 	struct event *on_timeout;
 	dns_done *done;
 	void *arg;
-};
-
-struct dns {
-	struct event_base *base;
-	char **resolvers;
-	size_t resolver_count;
-	char *anchors;
-	unsigned timeout_ms, recheck_ms;
-	enum dns_mode mode;
-	/* Those who answer: validating, or not. While the mode is not known,
-	 * both may be there and none is used but for the probe. */
-	struct unbound *validating, *plain;
-	bool is_probing;
-	uint64_t rest_until_ms; /* nobody answered the probe just now */
-	struct event *on_recheck;
-	TAILQ_HEAD(, dns_query) queries;
 };
 
 /* --- answers ------------------------------------------------------------------- */
@@ -112,8 +89,9 @@ static void set_timer(const struct dns_query *q, unsigned ms)
 static void ask(struct dns_query *q)
 {
 	const struct dns *dns = q->dns;
-	struct unbound *r =
-		dns->mode == DNS_VALIDATES ? dns->validating : dns->plain;
+	struct unbound *r = dns->mode == DNS_VALIDATES
+				    ? dns->stage->validating
+				    : dns->plain_stage->plain;
 
 	if (r != NULL &&
 	    unbound_ask(r, q->name, (int)q->type, on_answer, q, &q->id) == 0)
@@ -122,7 +100,9 @@ static void ask(struct dns_query *q)
 		set_timer(q, 0);
 }
 
-static void ask_all(struct dns *dns)
+/* --- for dns_probe.c -------------------------------------------------------------- */
+
+void dns_ask_all(struct dns *dns)
 {
 	struct dns_query *q, *next;
 
@@ -131,112 +111,64 @@ static void ask_all(struct dns *dns)
 			ask(q);
 }
 
-/* --- do signatures come through? ------------------------------------------------- */
-
-static struct unbound *make_resolver(const struct dns *dns, const char *anchors)
-{
-	return unbound_new(dns->base, (const char *const *)dns->resolvers,
-			   dns->resolver_count, slice_of(anchors));
-}
-
-static void fail_waiting(struct dns *dns)
+void dns_fail_waiting(struct dns *dns)
 {
 	struct dns_query *q;
 
-	dns->is_probing = false;
-	dns->rest_until_ms = clock_monotonic_ms() + REST_MS;
 	TAILQ_FOREACH(q, &dns->queries, entry)
 		if (q->at == NULL)
 			set_timer(q, 0);
 }
 
-static void set_mode(struct dns *dns, enum dns_mode mode)
+void dns_take_back(struct dns *dns, const struct unbound *from)
 {
-	dns->is_probing = false;
-	dns->mode = mode;
-	if (mode == DNS_VALIDATES)
-		log_plain(LOG_INFO, NULL, "DNS answers are validated");
-	else
-		LOG(LOG_ERROR, NULL,
-		    "DNS answers are not validated, and DANE is off",
-		    log_string("reason",
-			       dns->anchors[0] == '\0'
-				       ? "there is no trust anchor"
-				       : "the resolver does not pass on what "
-					 "proves the root's keys; a validating "
-					 "resolver on this machine would"));
-	ask_all(dns);
-}
+	struct dns_query *q;
 
-static void recheck_later(const struct dns *dns)
-{
-	const struct timeval later = { .tv_sec = dns->recheck_ms / 1000,
-				       .tv_usec =
-					       dns->recheck_ms % 1000 * 1000L };
-
-	(void)event_add(dns->on_recheck, &later);
-}
-
-static void on_plain_probe(int error, const struct ub_result *r, void *arg)
-{
-	struct dns *dns = arg;
-
-	if (error == 0 && (r->havedata || r->nxdomain || r->rcode == 0)) {
-		set_mode(dns, DNS_UNVALIDATED);
-		recheck_later(dns);
-	} else {
-		fail_waiting(dns);
+	TAILQ_FOREACH(q, &dns->queries, entry) {
+		if (q->at == NULL || q->at != from)
+			continue;
+		unbound_cancel(q->at, q->id);
+		q->at = NULL;
 	}
 }
 
-static void probe_plain(struct dns *dns)
+bool dns_has_questions(const struct dns *dns, const struct unbound *at)
 {
-	int id;
+	const struct dns_query *q;
 
-	if (dns->plain == NULL)
-		dns->plain = make_resolver(dns, "");
-	if (dns->plain == NULL || unbound_ask(dns->plain, ".", TYPE_SOA,
-					      on_plain_probe, dns, &id) != 0)
-		fail_waiting(dns);
+	TAILQ_FOREACH(q, &dns->queries, entry)
+		if (q->at != NULL && q->at == at)
+			return true;
+	return false;
 }
 
-static void on_probe(int error, const struct ub_result *r, void *arg)
+struct unbound *dns_make_resolver(const struct dns *dns,
+				  const struct dns_stage *stage,
+				  const char *anchors)
 {
-	struct dns *dns = arg;
-
-	if (error == 0 && r->secure)
-		set_mode(dns, DNS_VALIDATES);
-	else if (dns->mode == DNS_UNTRIED)
-		probe_plain(dns);
-	else /* still not */
-		recheck_later(dns);
-}
-
-/* With an empty memory: it remembers what was bogus. */
-static void probe(struct dns *dns)
-{
-	int id;
-
-	if (dns->anchors[0] == '\0') {
-		dns->plain = make_resolver(dns, "");
-		set_mode(dns, DNS_UNVALIDATED);
-		return;
-	}
-	unbound_free(&dns->validating);
-	if (dns->mode == DNS_UNTRIED)
-		unbound_free(&dns->plain);
-	dns->validating = make_resolver(dns, dns->anchors);
-	if (dns->validating == NULL ||
-	    unbound_ask(dns->validating, ".", TYPE_DNSKEY, on_probe, dns,
-			&id) != 0)
-		fail_waiting(dns);
+	return unbound_new(dns->base, (const char *const *)stage->addresses,
+			   stage->count, slice_of(anchors));
 }
 
 static void on_recheck(int fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	probe(arg);
+	dns_probe(arg);
+}
+
+static void on_patience(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	dns_probe_on_patience(arg);
+}
+
+static void on_tidy(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	dns_probe_tidy(arg);
 }
 
 /* --- questions ------------------------------------------------------------------- */
@@ -262,9 +194,8 @@ struct dns_query *dns_ask(struct dns *dns, struct slice name,
 		ask(q);
 	} else if (clock_monotonic_ms() < dns->rest_until_ms) {
 		set_timer(q, 0);
-	} else if (!dns->is_probing) {
-		dns->is_probing = true;
-		probe(dns);
+	} else {
+		dns_probe(dns);
 	}
 	return q;
 }
@@ -285,21 +216,64 @@ void dns_cancel(struct dns_query **query)
 
 static void forget_config(struct dns *dns)
 {
-	for (size_t i = 0; i < dns->resolver_count; i++)
-		mem_free(&dns->resolvers[i]);
-	mem_free(&dns->resolvers);
+	for (size_t i = 0; i < dns->stage_count; i++) {
+		struct dns_stage *s = &dns->stages[i];
+
+		for (size_t k = 0; k < s->count; k++)
+			mem_free(&s->addresses[k]);
+		mem_free(&s->addresses);
+	}
+	memset(dns->stages, 0, sizeof(dns->stages));
+	dns->stage_count = 0;
 	mem_free(&dns->anchors);
-	dns->resolver_count = 0;
+}
+
+static struct dns_stage *add_stage(struct dns *dns)
+{
+	assert(dns->stage_count < DNS_STAGES_MAX);
+	return &dns->stages[dns->stage_count++];
+}
+
+static void add_address(struct dns_stage *s, const char *address)
+{
+	s->addresses =
+		mem_resize(s->addresses, s->count + 1, sizeof(*s->addresses));
+	s->addresses[s->count++] = mem_string(address);
+}
+
+/* Addresses that follow each other are asked together. */
+static void add_fallbacks(struct dns *dns, const struct dns_config *config)
+{
+	struct dns_stage *s = NULL;
+
+	for (size_t i = 0; i < config->fallback_count; i++) {
+		const char *word = config->fallbacks[i];
+		bool is_local = strcmp(word, "local") == 0;
+		bool is_recursion = strcmp(word, "recursion") == 0;
+
+		if (s == NULL || is_local || is_recursion)
+			s = add_stage(dns);
+		if (is_local) {
+			add_address(s, "127.0.0.1");
+			add_address(s, "::1");
+		} else if (!is_recursion) {
+			add_address(s, word);
+			continue;
+		}
+		s = NULL;
+	}
 }
 
 static void keep_config(struct dns *dns, const struct dns_config *config)
 {
-	size_t count = config->resolver_count;
+	if (config->resolver_count > 0) {
+		struct dns_stage *s = add_stage(dns);
 
-	dns->resolvers = mem_array(count, sizeof(*dns->resolvers));
-	for (size_t i = 0; i < count; i++)
-		dns->resolvers[i] = mem_string(config->resolvers[i]);
-	dns->resolver_count = count;
+		s->is_chosen = true;
+		for (size_t i = 0; i < config->resolver_count; i++)
+			add_address(s, config->resolvers[i]);
+	}
+	add_fallbacks(dns, config);
 	dns->anchors = mem_new(config->anchors.n + 1);
 	if (config->anchors.n > 0)
 		memcpy(dns->anchors, config->anchors.p, config->anchors.n);
@@ -307,24 +281,40 @@ static void keep_config(struct dns *dns, const struct dns_config *config)
 	dns->recheck_ms = config->recheck_ms;
 }
 
+static bool is_same_stage(const struct dns_stage *a, const struct dns_stage *b)
+{
+	if (a->count != b->count || a->is_chosen != b->is_chosen)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->addresses[i], b->addresses[i]) != 0)
+			return false;
+	return true;
+}
+
 static bool is_changed(const struct dns *dns, const struct dns_config *config)
 {
-	if (dns->resolver_count != config->resolver_count ||
-	    !slice_equal(slice_of(dns->anchors), config->anchors))
-		return true;
-	for (size_t i = 0; i < dns->resolver_count; i++)
-		if (strcmp(dns->resolvers[i], config->resolvers[i]) != 0)
-			return true;
-	return false;
+	struct dns other = { .stage_count = 0 };
+	bool is_same;
+
+	keep_config(&other, config);
+	is_same = strcmp(dns->anchors, other.anchors) == 0 &&
+		  dns->stage_count == other.stage_count;
+	for (size_t i = 0; is_same && i < dns->stage_count; i++)
+		is_same = is_same_stage(&dns->stages[i], &other.stages[i]);
+	forget_config(&other);
+	return !is_same;
 }
 
 static void forget_resolvers(struct dns *dns)
 {
 	(void)event_del(dns->on_recheck);
-	unbound_free(&dns->validating);
-	unbound_free(&dns->plain);
+	(void)event_del(dns->on_patience);
+	for (size_t i = 0; i < dns->stage_count; i++) {
+		unbound_free(&dns->stages[i].validating);
+		unbound_free(&dns->stages[i].plain);
+	}
 	dns->mode = DNS_UNTRIED;
-	dns->is_probing = false;
+	dns->stage = dns->plain_stage = dns->probed = NULL;
 	dns->rest_until_ms = 0;
 }
 
@@ -334,9 +324,13 @@ struct dns *dns_new(struct event_base *base, const struct dns_config *config)
 
 	dns->base = base;
 	dns->on_recheck = evtimer_new(base, on_recheck, dns);
-	assert(dns->on_recheck != NULL);
+	dns->on_patience = evtimer_new(base, on_patience, dns);
+	dns->on_tidy = evtimer_new(base, on_tidy, dns);
+	assert(dns->on_recheck != NULL && dns->on_patience != NULL &&
+	       dns->on_tidy != NULL);
 	TAILQ_INIT(&dns->queries);
 	keep_config(dns, config);
+	assert(dns->stage_count > 0);
 	return dns;
 }
 
@@ -353,8 +347,7 @@ void dns_configure(struct dns *dns, const struct dns_config *config)
 		q->at = NULL;
 	if (TAILQ_EMPTY(&dns->queries))
 		return;
-	dns->is_probing = true;
-	probe(dns);
+	dns_probe(dns);
 }
 
 void dns_free(struct dns **dns)
@@ -367,6 +360,8 @@ void dns_free(struct dns **dns)
 	forget_resolvers(d);
 	forget_config(d);
 	event_free(d->on_recheck);
+	event_free(d->on_patience);
+	event_free(d->on_tidy);
 	mem_free(dns);
 }
 

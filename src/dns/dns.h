@@ -2,11 +2,14 @@
  * Questions to DNS. An answer is what the configured resolvers say, validated
  * here (RFC 4035); what does not validate is an answer to nobody.
  *
- * Some resolvers do not pass signatures on. When the root's keys cannot be
- * validated, but the resolvers answer else, nothing is validated (dns_mode):
- * mail goes on without DANE, and the log says so. That is decided before the
- * first answer, and tried again from time to time. Once it was found that they
- * do pass signatures, what is bogus stays bogus.
+ * Some resolvers do not pass signatures on, so that the root's keys cannot be
+ * validated. Then those that the configuration has in their place are tried, one
+ * after the other; and if none of them does, the first that answers else is
+ * asked and nothing is validated (dns_mode): mail goes on without DANE, and the
+ * log says so. That is decided before the first answer, and tried again from
+ * time to time. Once it was found that they do pass signatures, what is bogus
+ * stays bogus. While a chosen resolver does not answer at all, nobody is asked
+ * in its place: it may know names that others do not.
  */
 #ifndef DNS_DNS_H
 #define DNS_DNS_H
@@ -61,9 +64,14 @@ enum dns_mode {
 struct dns_config {
 	const char *const *resolvers;
 	size_t resolver_count;
+	/* In place of resolvers that pass no signatures on, or that there are
+	 * none of: "local" (a resolver on this machine), addresses, "recursion"
+	 * (the servers of DNS themselves). One of all these there must be. */
+	const char *const *fallbacks;
+	size_t fallback_count;
 	struct slice anchors;
 	unsigned timeout_ms; /* of a question; then it is DNS_FAILED */
-	unsigned recheck_ms; /* while UNVALIDATED: when signatures are tried */
+	unsigned recheck_ms; /* when those are tried again that came before */
 };
 
 struct dns *dns_new(struct event_base *base, const struct dns_config *config);

@@ -64,7 +64,7 @@ static bool add_resolvers(struct ub_ctx *ctx, const char *const *addresses,
 		    log_string("error", ub_strerror(error)));
 		return false;
 	}
-	return count > 0;
+	return true;
 }
 
 static void add_anchor(struct ub_ctx *ctx, struct slice line)

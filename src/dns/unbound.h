@@ -14,7 +14,8 @@
 struct unbound;
 
 /*
- * addresses: "ADDRESS" or "ADDRESS@PORT", count of them. anchors: DS or DNSKEY
+ * addresses: "ADDRESS" or "ADDRESS@PORT", count of them; none: the servers of
+ * DNS themselves, from the root on. anchors: DS or DNSKEY
  * records, one a line; ";" begins a comment. Empty: nothing is validated.
  * Lines that libunbound does not take are left out and logged; returns NULL
  * when it cannot work at all.

@@ -242,6 +242,8 @@ static struct dns_config dns_config(const struct lookup *l)
 	return (struct dns_config){
 		.resolvers = conf->resolver.items,
 		.resolver_count = conf->resolver.count,
+		.fallbacks = conf->resolver_fallback.items,
+		.fallback_count = conf->resolver_fallback.count,
 		.anchors = slice_of(l->anchors),
 		.timeout_ms = QUESTION_MS,
 		.recheck_ms = RECHECK_MS,

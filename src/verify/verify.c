@@ -278,6 +278,8 @@ static struct dns_config dns_config(const struct verify *v)
 	return (struct dns_config){
 		.resolvers = conf->resolver.items,
 		.resolver_count = conf->resolver.count,
+		.fallbacks = conf->resolver_fallback.items,
+		.fallback_count = conf->resolver_fallback.count,
 		.anchors = slice_of(v->anchors),
 		.timeout_ms = QUESTION_MS,
 		.recheck_ms = RECHECK_MS,

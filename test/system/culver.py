@@ -155,7 +155,7 @@ class Culver:
             "system_aliases": os.path.join(self.directory, "aliases"),
             "workers": "2", "log": "stderr", "log_level": "debug",
             # nobody: no name is asked for outside of this machine
-            "resolver": "127.0.0.1@9",
+            "resolver": "127.0.0.1@9", "resolver_fallback": "",
             "retry_first": "1s", "queue_reserve": "1M",
             # Letters of most tests are from whoever, and many; test_sender.py
             # has these as they are by default.

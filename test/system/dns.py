@@ -58,10 +58,13 @@ def question_of(packet):
 class Dns:
     """failures: {"name TYPE" or "name": "silence" or "servfail"}; may be
     changed while it runs. passes_signatures: as some home routers do not.
-    ttl: seconds. server_port: where NSD itself is to be asked. asked: every question that came."""
+    ttl: seconds. server_port: where NSD itself is to be asked. addresses: where
+    the relay is to be asked, in place of 127.0.0.1@port. asked: every question
+    that came."""
 
     def __init__(self, records, *, bogus=(), failures=None,
-                 passes_signatures=True, ttl=1, server_port=None):
+                 passes_signatures=True, ttl=1, server_port=None,
+                 addresses=None):
         self.records, self.bogus = dict(records), set(bogus)
         self.failures = dict(failures or {})
         self.passes_signatures = passes_signatures
@@ -75,7 +78,9 @@ class Dns:
         self._make_key()
         self._write_zones()
         self._start_server()
-        self.relays = [Relay(self, kind) for kind in (UdpRelay, TcpRelay)]
+        self.relays = [Relay(self, kind, address)
+                       for kind in (UdpRelay, TcpRelay)
+                       for address in addresses or [("127.0.0.1", self.port)]]
 
     def __enter__(self):
         return self
@@ -276,11 +281,11 @@ class TcpRelay(socketserver.ThreadingTCPServer):
 
 
 class Relay:
-    def __init__(self, dns, kind):
+    def __init__(self, dns, kind, address):
         kind.allow_reuse_address = True
         kind.daemon_threads = True
         kind.block_on_close = False
-        self.server = kind(("127.0.0.1", dns.port), kind.Handler)
+        self.server = kind(address, kind.Handler)
         self.server.dns = dns
         self.thread = threading.Thread(
             target=self.server.serve_forever, args=(0.1,), daemon=True)

@@ -1,4 +1,4 @@
-"""A network of one's own, with IPv6 addresses that this machine does not have.
+"""A network of one's own, with addresses that this machine does not have.
 
     with Network("2600:bad::1"):
         ... what is started here lives in it ...
@@ -42,9 +42,11 @@ class Network:
         try:
             self._ip("link", "set", "lo", "up")
             for address in self.addresses:
-                self._ip("-6", "address", "add", address, "dev", "lo")
-            self._ip("-6", "route", "add", "2000::/3", "dev", "lo", "src",
-                     self.addresses[0])
+                self._ip("address", "add", address, "dev", "lo",
+                         *(["nodad"] if ":" in address else []))
+            if ":" in self.addresses[0]:  # from where all others are reached
+                self._ip("-6", "route", "add", "2000::/3", "dev", "lo", "src",
+                         self.addresses[0])
         except BaseException:
             self.__exit__()
             raise

@@ -27,13 +27,14 @@ struct asked {
 
 struct unbound {
 	bool has_anchors;
+	char first[64]; /* whom it asks; empty: the servers of DNS */
 	/* cppcheck-suppress unusedStructMember ; the macros use them */
 	TAILQ_HEAD(, asked) questions;
 };
 
 /* The contexts there are, the newest last. */
 static struct {
-	struct unbound *all[8];
+	struct unbound *all[16];
 	size_t count, made;
 	int last_id;
 	bool refuses;
@@ -46,8 +47,8 @@ struct unbound *unbound_new(struct event_base *base,
 	struct unbound *u = mem_new(sizeof(*u));
 
 	(void)base;
-	(void)addresses;
-	assert_int_equal(count, 1);
+	if (count > 0)
+		(void)strncpy(u->first, addresses[0], sizeof(u->first) - 1);
 	u->has_anchors = anchors.n > 0;
 	TAILQ_INIT(&u->questions);
 	fake.all[fake.count++] = u;
@@ -514,6 +515,177 @@ static void test_libunbound_refuses(void **state)
 	tear_down(&w);
 }
 
+/* --- fall-backs ------------------------------------------------------------------------- */
+
+static const char *const chain[] = { "local", "192.0.2.1", "192.0.2.2",
+				     "recursion" };
+
+static void set_up_chain(struct world *w, const char *const *resolver,
+			 const char *anchors)
+{
+	struct dns_config config = config_of(resolver, anchors);
+
+	config.resolver_count = resolver != NULL ? 1 : 0;
+	config.fallbacks = chain;
+	config.fallback_count = sizeof(chain) / sizeof(chain[0]);
+	memset(&fake, 0, sizeof(fake));
+	*w = (struct world){ .base = event_base_new() };
+	w->dns = dns_new(w->base, &config);
+}
+
+/* Whom the newest context asks. */
+static const char *newest(void)
+{
+	assert_true(fake.count > 0);
+	return fake.all[fake.count - 1]->first;
+}
+
+static void probe_says(const char *who, const struct ub_result *result)
+{
+	assert_string_equal(newest(), who);
+	answer(true, ".", TYPE_DNSKEY, result);
+}
+
+static void plain_says(const char *who, const struct ub_result *result)
+{
+	assert_string_equal(newest(), who);
+	answer(false, ".", TYPE_SOA, result);
+}
+
+static void test_the_first_that_validates(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, NULL, ". DS 1");
+	(void)ask(&w);
+	probe_says("127.0.0.1", &servfail);
+	probe_says("192.0.2.1", &bogus);
+	assert_int_equal(w.answers, 0);
+	probe_says("", &secure);
+	assert_int_equal(dns_mode(w.dns), DNS_VALIDATES);
+	answer(true, "a.org", DNS_A, &secure);
+	assert_true(w.got.is_secure);
+	turn(&w); /* the others are not needed any more */
+	assert_int_equal(fake.count, 1);
+	tear_down(&w);
+}
+
+/* Names that only it knows are not to be taken for none. */
+static void test_nobody_in_place_of_a_silent_one(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, &here, ". DS 1");
+	(void)ask(&w);
+	probe_says("127.0.0.1", &servfail);
+	plain_says("127.0.0.1", &servfail);
+	turn(&w);
+	assert_int_equal(w.got.result, DNS_FAILED);
+	assert_int_equal(fake.made, 2);
+	assert_int_equal(dns_mode(w.dns), DNS_UNTRIED);
+	tear_down(&w);
+}
+
+static void test_in_place_of_one_without_signatures(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, &there, ". DS 1");
+	(void)ask(&w);
+	probe_says("127.0.0.2", &bogus);
+	plain_says("127.0.0.2", &plain);
+	probe_says("127.0.0.1", &servfail);
+	probe_says("192.0.2.1", &secure);
+	assert_int_equal(dns_mode(w.dns), DNS_VALIDATES);
+	answer(true, "a.org", DNS_A, &bogus);
+	assert_int_equal(w.got.result, DNS_BOGUS); /* and stays it */
+	tear_down(&w);
+}
+
+static void test_none_of_them_does(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, &there, ". DS 1");
+	(void)ask(&w);
+	probe_says("127.0.0.2", &bogus);
+	plain_says("127.0.0.2", &plain);
+	probe_says("127.0.0.1", &servfail);
+	probe_says("192.0.2.1", &bogus);
+	probe_says("", &bogus);
+	assert_int_equal(dns_mode(w.dns), DNS_UNVALIDATED);
+	answer(false, "a.org", DNS_A, &secure);
+	assert_int_equal(w.got.result, DNS_DATA);
+	tear_down(&w);
+}
+
+static void test_the_first_that_answers(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, NULL, ". DS 1");
+	(void)ask(&w);
+	probe_says("127.0.0.1", &servfail);
+	probe_says("192.0.2.1", &bogus);
+	probe_says("", &servfail);
+	plain_says("127.0.0.1", &servfail);
+	plain_says("192.0.2.1", &plain);
+	assert_int_equal(dns_mode(w.dns), DNS_UNVALIDATED);
+	answer(false, "a.org", DNS_A, &plain);
+	assert_int_equal(w.got.result, DNS_DATA);
+	tear_down(&w);
+}
+
+static void test_the_first_that_answers_without_anchors(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up_chain(&w, NULL, "");
+	(void)ask(&w);
+	plain_says("127.0.0.1", &servfail);
+	plain_says("192.0.2.1", &servfail);
+	plain_says("", &servfail);
+	turn(&w);
+	assert_int_equal(w.got.result, DNS_FAILED);
+	assert_int_equal(dns_mode(w.dns), DNS_UNTRIED);
+	tear_down(&w);
+}
+
+/* Who was tried before is tried again; what is open goes over. */
+static void test_back_to_the_resolver(void **state)
+{
+	struct dns_config config = config_of(&there, ". DS 1");
+	struct world w;
+
+	(void)state;
+	config.recheck_ms = 1;
+	config.fallbacks = chain;
+	config.fallback_count = 1;
+	memset(&fake, 0, sizeof(fake));
+	w = (struct world){ .base = event_base_new() };
+	w.dns = dns_new(w.base, &config);
+	(void)ask(&w);
+	probe_says("127.0.0.2", &bogus);
+	plain_says("127.0.0.2", &plain);
+	probe_says("127.0.0.1", &secure);
+	(void)event_base_loop(w.base, EVLOOP_ONCE); /* tidies */
+	(void)event_base_loop(w.base, EVLOOP_ONCE);
+	probe_says("127.0.0.2", &secure);
+	turn(&w);
+	assert_int_equal(fake.count, 1);
+	assert_string_equal(newest(), "127.0.0.2");
+	answer(true, "a.org", DNS_A, &secure);
+	assert_int_equal(w.answers, 1);
+	assert_true(w.got.is_secure);
+	tear_down(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,6 +702,13 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_libunbound_refuses),
+		cmocka_unit_test(test_the_first_that_validates),
+		cmocka_unit_test(test_nobody_in_place_of_a_silent_one),
+		cmocka_unit_test(test_in_place_of_one_without_signatures),
+		cmocka_unit_test(test_none_of_them_does),
+		cmocka_unit_test(test_the_first_that_answers),
+		cmocka_unit_test(test_the_first_that_answers_without_anchors),
+		cmocka_unit_test(test_back_to_the_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
