@@ -214,19 +214,27 @@ static void finish_if_all(struct dkim_sign_call *c)
 	end(c, DKIM_SIGN_DONE, arena_join(c->arena, parts, c->count), "");
 }
 
+/* The one that waits for this answer, or NULL. */
+static struct wanted *find_in(struct dkim_sign_call *c, uint64_t id)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->wanted[i].id == id && c->wanted[i].is_asked &&
+		    c->wanted[i].field.n == 0)
+			return &c->wanted[i];
+	return NULL;
+}
+
 static struct wanted *find(const struct dkim_signer *signer, uint64_t id,
 			   struct dkim_sign_call **ret_call)
 {
 	struct dkim_sign_call *c;
 
 	TAILQ_FOREACH(c, &signer->calls, entry) {
-		for (size_t i = 0; i < c->count; i++) {
-			struct wanted *w = &c->wanted[i];
+		struct wanted *w = find_in(c, id);
 
-			if (w->id == id && w->is_asked && w->field.n == 0) {
-				*ret_call = c;
-				return w;
-			}
+		if (w != NULL) {
+			*ret_call = c;
+			return w;
 		}
 	}
 	return NULL; /* cancelled meanwhile */

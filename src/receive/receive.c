@@ -220,6 +220,37 @@ static void open_census(struct receive *r, struct message *m)
 		    log_string("error", strerrordesc_np(-error)));
 }
 
+/* What we have asked for. */
+static void on_answer(struct receive *r, struct message *m)
+{
+	switch ((int)m->type) {
+	case MESSAGE_SPOOL:
+		spooler_on_spool(r->server.spool, m);
+		break;
+	case MESSAGE_DELIVER_RESULT:
+	case MESSAGE_ENQUEUED:
+		handovers_on_message(r->server.handovers, m);
+		break;
+	case MESSAGE_SPENT:
+	case MESSAGE_SENDER_TLS:
+		queue_calls_on_message(r->server.queue_calls, m);
+		break;
+	case MESSAGE_POST_DATA_RESULT:
+	case MESSAGE_ALIAS_RESOLVED:
+		hooks_on_message(r->server.hooks, m);
+		break;
+	case MESSAGE_SPF:
+	case MESSAGE_VERIFIED:
+		verifier_on_message(r->server.verifier, m);
+		break;
+	case MESSAGE_SIGNATURE:
+		dkim_signer_on_message(r->server.dkim, m);
+		break;
+	default: /* what link.c lets through is listed here or below */
+		break;
+	}
+}
+
 static void on_message(struct role_self *self, struct link *from,
 		       struct message *m, void *arg)
 {
@@ -249,28 +280,6 @@ static void on_message(struct role_self *self, struct link *from,
 	case MESSAGE_LMTP_FEATURES:
 		r->server.has_lmtp_smtputf8 = m->lmtp_features.has_smtputf8;
 		break;
-	case MESSAGE_SPOOL:
-		spooler_on_spool(r->server.spool, m);
-		break;
-	case MESSAGE_DELIVER_RESULT:
-	case MESSAGE_ENQUEUED:
-		handovers_on_message(r->server.handovers, m);
-		break;
-	case MESSAGE_SPENT:
-	case MESSAGE_SENDER_TLS:
-		queue_calls_on_message(r->server.queue_calls, m);
-		break;
-	case MESSAGE_POST_DATA_RESULT:
-	case MESSAGE_ALIAS_RESOLVED:
-		hooks_on_message(r->server.hooks, m);
-		break;
-	case MESSAGE_SPF:
-	case MESSAGE_VERIFIED:
-		verifier_on_message(r->server.verifier, m);
-		break;
-	case MESSAGE_SIGNATURE:
-		dkim_signer_on_message(r->server.dkim, m);
-		break;
 	case MESSAGE_MILTER_LIST:
 		filter_set_list(r->server.filters, from, m->milter_list.id);
 		break;
@@ -279,7 +288,8 @@ static void on_message(struct role_self *self, struct link *from,
 		if (r->questions != NULL)
 			questions_ask(r->questions, from, m);
 		break;
-	default: /* what link.c lets through is listed above */
+	default:
+		on_answer(r, m);
 		break;
 	}
 }
