@@ -47,8 +47,6 @@ static void print_policy(json_t *entry)
 	const json_t *policy = json_object_get(entry, "policy");
 	const json_t *summary = json_object_get(entry, "summary");
 	const json_t *failures = json_object_get(entry, "failure-details");
-	const json_t *failure;
-	size_t i;
 
 	(void)fputs("  ", stdout);
 	ctl_print(ask_text(policy, "policy-type"));
@@ -57,19 +55,19 @@ static void print_policy(json_t *entry)
 		(long long)ask_number(summary,
 				      "total-successful-session-count"),
 		(long long)ask_number(summary, "total-failure-session-count"));
-	json_array_foreach(failures, i, failure) print_failure(failure);
+	for (size_t i = 0; i < json_array_size(failures); i++)
+		print_failure(json_array_get(failures, i));
 }
 
 static void print_report(const json_t *report)
 {
 	const json_t *policies =
 		json_object_get(json_object_get(report, "report"), "policies");
-	json_t *policy;
-	size_t i;
 
 	ctl_print(ask_text(report, "domain"));
 	(void)printf(", %s\n", ask_text(report, "day"));
-	json_array_foreach(policies, i, policy) print_policy(policy);
+	for (size_t i = 0; i < json_array_size(policies); i++)
+		print_policy(json_array_get(policies, i));
 	print_due(report);
 }
 

@@ -38,14 +38,14 @@ static struct slice lines_of(struct slices items, struct arena *arena)
 {
 	struct slice *parts =
 		arena_array(arena, 2 * items.count + 1, sizeof(*parts));
-	size_t n = 0;
+	const struct slice lf = S("\n");
 
 	for (size_t i = 0; i < items.count; i++) {
-		if (i > 0)
-			parts[n++] = S("\n");
-		parts[n++] = items.items[i];
+		parts[2 * i] = items.items[i];
+		parts[2 * i + 1] = lf;
 	}
-	return arena_join(arena, parts, n);
+	return arena_join(arena, parts,
+			  items.count > 0 ? 2 * items.count - 1 : 0);
 }
 
 static struct slice tlsa_lines(struct slices records, struct arena *arena)

@@ -241,7 +241,7 @@ static void on_end(enum stream_end end, void *arg)
 
 static void see_own_address(struct smtp_conn *c)
 {
-	struct sockaddr_storage own;
+	struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&own;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&own;
 	socklen_t size = sizeof(own);

@@ -336,7 +336,7 @@ static void list(struct tls_reports *t, struct link *from,
 		 const struct msg_tls_report_list *m)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(LIST_OCTETS);
-	struct store_tls_report items[PAGE];
+	struct store_tls_report items[PAGE] = { { .day = 0 } };
 	struct store_tls_reports page = { .arena = arena,
 					  .items = items,
 					  .max = PAGE };
