@@ -106,7 +106,8 @@ static enum smtp_security security_of(const struct remote_session *s)
 {
 	enum smtp_security security = hop_of(s)->security;
 
-	if (s->tls_demand == TLS_DEMAND_NONE)
+	/* Who is not proven gets no login of ours, whatever the message says. */
+	if (s->tls_demand == TLS_DEMAND_NONE && s->smarthost == NULL)
 		return SMTP_OPPORTUNISTIC;
 	if (s->tls_demand == TLS_DEMAND_REQUIRED && security < SMTP_VERIFIED)
 		return SMTP_VERIFIED;
@@ -120,6 +121,8 @@ static enum smtp_security security_of(const struct remote_session *s)
 /* Who wants better TLS than the host has; NULL: what it says is clear. */
 static const char *demand_of(const struct remote_session *s)
 {
+	if (s->tls_demand == TLS_DEMAND_NONE)
+		return NULL;
 	if (security_of(s) == hop_of(s)->security)
 		return hop_of(s)->sts == STS_ENFORCE
 			       ? "its policy (MTA-STS) demands TLS with a "

@@ -71,6 +71,35 @@ static struct sent *send_to(struct world *w, uint64_t id, const char *address)
 	return s;
 }
 
+/* The login is not for anybody who answers in its place. */
+static void test_a_message_cannot_ask_for_less(void **state)
+{
+	struct world *w = *state;
+	struct sent *s;
+
+	w->tls_demand = TLS_DEMAND_NONE;
+	s = send_to(w, 1, "user@one.example");
+	world_route(w, "relay.example=192.0.2.1");
+	assert_int_equal(w->conns[0]->security, SMTP_VERIFIED);
+	conn_end(w, 0, SMTP_END_TLS_FAILED, 0, "handshake");
+	assert_int_equal(w->conn_count, 1);
+	assert_int_equal(s->kind, OUTCOME_DEFERRED);
+}
+
+static void test_one_that_cannot_keep_requiretls(void **state)
+{
+	struct world *w = *state;
+	struct sent *s;
+
+	w->tls_demand = TLS_DEMAND_REQUIRED;
+	s = send_to(w, 1, "user@one.example");
+	world_route(w, "relay.example=192.0.2.1");
+	conn_end(w, 0, SMTP_END_TLS_UNVERIFIED, 0, "too old");
+	assert_int_equal(s->kind, OUTCOME_DEFERRED); /* ours to mend */
+	s = send_to(w, 2, "user@two.example");
+	assert_int_equal(s->kind, OUTCOME_DEFERRED);
+}
+
 static void test_one_way_for_all(void **state)
 {
 	struct world *w = *state;
@@ -219,6 +248,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, end_world)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_way_for_all),
+		TEST(test_a_message_cannot_ask_for_less),
+		TEST(test_one_that_cannot_keep_requiretls),
 		TEST(test_via_and_mx_go_their_way),
 		TEST(test_another_user_is_another_destination),
 		TEST(test_an_address_is_not_asked_for),

@@ -89,7 +89,8 @@ static int set_up(void **state)
 	w->arena = arena_new(16 << 20);
 	w->settings.hostname = S("mx.ours.example");
 	w->settings.sends_tls_reports = true;
-	w->peers = (struct peers){ list_peers, send_it, w };
+	w->peers =
+		(struct peers){ .list = list_peers, .send = send_it, .arg = w };
 	w->has_lookup = true;
 	if (fixture_open_store(w->dir, &w->store) < 0)
 		return -1;
