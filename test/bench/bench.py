@@ -2,7 +2,7 @@
 """Compares Culver with Debian's Postfix, run by run in turns, in a network
 namespace of its own. run.sh prepares what it needs.
 
-    bench.py run [--build DIR] [--scenarios a,b]
+    bench.py run [--build DIR] [--scenarios a,b or a group of them]
                  [--servers culver,culver-queue,postfix,chasquid]
                  [--repeat N] [--base postfix] [--data-only] [--out FILE]
     bench.py table [--base postfix] FILE...
@@ -300,6 +300,10 @@ SCENARIOS = {
     "backlog-outside": functools.partial(backlog, n=20000,
                                          t=servers.FORWARDED),
 }
+# In place of their names: what this machine sends out.
+GROUPS = {"outside": ("submission-relay", "relay", "backlog-outside")}
+# Its queue ends at 200 messages, and a local delivery is a process.
+OF_CHASQUID = ("submission-relay", "relay")
 # Postfix has a process for each connection: fewer show what one costs.
 INSTEAD = {
     ("postfix", "idle"): functools.partial(idle, connections=500),
@@ -307,7 +311,6 @@ INSTEAD = {
                                                tls=True),
     ("postfix", "idle-10000"): None,
     # Too fast for the same number: a run is to last some seconds.
-    ("chasquid", "backlog-outside"): None,
     ("culver", "inbound"): functools.partial(mail, n=30000, c=20),
     ("culver-queue", "inbound"): functools.partial(mail, n=30000, c=20),
     ("culver", "one-connection"): functools.partial(mail, n=8000, c=1),
@@ -322,7 +325,8 @@ INSTEAD = {
 
 def run_one(bench, server, name, repetition):
     scenario = INSTEAD.get((server.name, name), SCENARIOS[name])
-    if scenario is None:
+    if scenario is None or \
+            server.name == "chasquid" and name not in OF_CHASQUID:
         return None
     found = {"scenario": name, "server": server.name,
              "repetition": repetition}
@@ -337,13 +341,18 @@ def run_one(bench, server, name, repetition):
     return found
 
 
+def scenarios_of(text):
+    for name in text.split(","):
+        yield from GROUPS.get(name, (name,))
+
+
 def run(options):
     rows = []
     with Bench(options.build, options.servers.split(","),
                options.data_only) as bench:
         for server in bench.servers:
             print(f"{server.name}: {server.version()}")
-        for name in options.scenarios.split(","):
+        for name in scenarios_of(options.scenarios):
             for repetition in range(options.repeat):
                 turn = repetition % len(bench.servers)
                 for server in bench.servers[turn:] + bench.servers[:turn]:
@@ -420,9 +429,9 @@ def main():
     parser.add_argument("--data-only", action="store_true",
                         help="the sink does not offer CHUNKING")
     parser.add_argument("--out")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.what == "list":
-        print("\n".join(SCENARIOS))
+        print("\n".join((*SCENARIOS, *GROUPS)))
     elif options.what == "table":
         print_tables([json.loads(line) for name in options.files
                       for line in open(name, encoding="utf-8")],

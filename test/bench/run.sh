@@ -3,6 +3,7 @@
 # the table.
 #
 #   test/bench/run.sh [bench.py's options, such as --scenarios inbound]
+#   test/bench/run.sh --scenarios outside --servers culver,postfix,chasquid
 #
 # As root, since Postfix needs it. Installs Postfix where it is missing, but
 # starts no service: both servers run in a network namespace of their own,
