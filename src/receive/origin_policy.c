@@ -56,7 +56,7 @@ static bool is_ours(const struct session *s, struct slice domain)
 }
 
 /* "DOMAIN SELECTOR RESULT" */
-static bool is_signature_of(struct slice signature, struct slice domain,
+static bool is_signature_of(struct slice signature, struct slice sender,
 			    const char *result)
 {
 	struct slice signer, rest, selector, word;
@@ -64,8 +64,8 @@ static bool is_signature_of(struct slice signature, struct slice domain,
 	return slice_cut(signature, ' ', &signer, &rest) &&
 	       slice_cut(rest, ' ', &selector, &word) &&
 	       slice_equal(word, slice_of(result)) &&
-	       (name_is_within(domain, signer) ||
-		name_is_within(signer, domain));
+	       (name_is_within(sender, signer) ||
+		name_is_within(signer, sender));
 }
 
 static bool has_signature(const struct msg_verified *answer,

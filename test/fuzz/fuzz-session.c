@@ -1,6 +1,7 @@
 /*
  * Octets from a client to a session among fakes. The first octet chooses the
- * port, how the input is split, what filters there are and what they do. A
+ * port, how the input is split, what filters there are and what they do, and
+ * whether the client is a stranger and what is known of him. A
  * session says and hands over the same however its input is cut and whenever
  * filters answer, and what it hands over has whole lines only.
  */
@@ -85,6 +86,18 @@ static void choose_edits(struct world *w, uint8_t octet, bool has_filters)
 	}
 }
 
+/* Some clients are strangers, and what is found out of them differs. */
+static void choose_origin(struct world *w, uint8_t octet)
+{
+	static struct slice results[] = { SLICE("dkim=none"),
+					  SLICE("dmarc=fail\r\nX: y") };
+
+	w->is_outside = octet % 3 == LISTENER_SMTP && octet / 3 % 7 > 3;
+	w->spf.result = octet / 84; /* none, pass, fail or softfail */
+	w->verified.policy = octet / 21 % 4 % 3;
+	w->verified.results = (struct slices){ results, 2 };
+}
+
 /* Each session has its own. */
 static void mask_traces(char *said)
 {
@@ -110,6 +123,7 @@ static struct result run(uint8_t octet, bool is_cut, struct slice input)
 				   is_cut ? FILTER_LATER : FILTER_AT_ONCE);
 
 	choose_edits(w, octet, filters != NULL);
+	choose_origin(w, octet);
 	w->spool_waits = is_cut;
 	world_connect(w);
 	world_send(w, input, piece);
