@@ -47,18 +47,6 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg,
 			text);
 }
 
-static void unknown(const struct check_place *at, const struct settings *table)
-{
-	const char *nearest = settings_nearest(table, at->setting);
-
-	if (nearest != NULL)
-		(void)CHECK_NO(at, "there is no such setting; did you mean %s?",
-			       nearest);
-	else
-		(void)CHECK_NO(at, "there is no such setting; culver.conf(5) "
-				   "lists all");
-}
-
 /* --- what stands where --------------------------------------------------------- */
 
 static void open_section(struct parser *p, size_t i, unsigned line,
@@ -154,7 +142,7 @@ static bool add_setting(const struct section *section,
 		return CHECK_NO(at, "this is a block; write %s NAME { ... }",
 				at->setting);
 	if (key == section->table->count)
-		unknown(at, section->table);
+		settings_refuse_name(section->table, at);
 	else if (section->lines[key] != 0)
 		(void)CHECK_NO(at,
 			       "given a second time; line %u has it already",
@@ -384,52 +372,4 @@ bool conf_parse_file(struct conf *conf, const char *path,
 	if (scan_run(&p.scan))
 		parse(&p);
 	return conf_errors_count(errors) == before;
-}
-
-/* --- -o --------------------------------------------------------------------------- */
-
-static struct slice without(struct slice s, char open, char close)
-{
-	if (s.n >= 2 && s.p[0] == open && s.p[s.n - 1] == close)
-		return slice_trim(slice_tail(slice_head(s, s.n - 1), 1));
-	return s;
-}
-
-static struct slice unquote(struct slice s)
-{
-	s = slice_trim(s);
-	return without(without(s, '"', '"'), '\'', '\'');
-}
-
-bool conf_parse_override(struct conf *conf, const char *override,
-			 struct conf_errors *errors)
-{
-	AUTO(arena_free) struct arena *a = arena_new(8 << 20);
-	const char *values[VALUES_MAX];
-	struct slice key, item, rest;
-	struct check_place at = { .file = "-o", .errors = errors };
-	size_t i, count = 0;
-
-	if (strlen(override) > FILE_OCTETS ||
-	    !slice_cut(slice_of(override), '=', &key, &rest)) {
-		conf_errors_add(errors, "-o", 0, NULL,
-				"\"%.80s\" is not NAME=VALUE", override);
-		return false;
-	}
-	at.setting = arena_string(a, slice_trim(key));
-	i = settings_find(&conf_settings, at.setting);
-	if (i == conf_settings.count) {
-		unknown(&at, &conf_settings);
-		return false;
-	}
-	rest = without(slice_trim(rest), '{', '}');
-	if (conf_settings.rows[i].type != SETTING_list) {
-		values[0] = arena_string(a, unquote(rest));
-		return conf_set(conf, i, values, 1, "-o", 0, errors);
-	}
-	while (rest.n > 0 && count < VALUES_MAX) {
-		(void)slice_cut(rest, ',', &item, &rest);
-		values[count++] = arena_string(a, unquote(item));
-	}
-	return conf_set(conf, i, values, count, "-o", 0, errors);
 }

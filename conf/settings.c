@@ -122,6 +122,19 @@ const char *settings_nearest(const struct settings *table, const char *name)
 	return nearest;
 }
 
+void settings_refuse_name(const struct settings *table,
+			  const struct check_place *at)
+{
+	const char *nearest = settings_nearest(table, at->setting);
+
+	if (nearest != NULL)
+		(void)CHECK_NO(at, "there is no such setting; did you mean %s?",
+			       nearest);
+	else
+		(void)CHECK_NO(at, "there is no such setting; culver.conf(5) "
+				   "lists all");
+}
+
 const char *setting_type_name(enum setting_type type)
 {
 	switch (type) {

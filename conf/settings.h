@@ -44,6 +44,9 @@ extern const struct settings conf_smarthost_settings;
 size_t settings_find(const struct settings *table, const char *name);
 /* The known name nearest to a mistaken one, or NULL if none is near. */
 const char *settings_nearest(const struct settings *table, const char *name);
+/* Adds the error that at->setting is none of the table, and which may be meant. */
+void settings_refuse_name(const struct settings *table,
+			  const struct check_place *at);
 /* Whether a mistaken name may have been meant to be this one. */
 bool settings_is_near(const char *name, const char *known);
 
