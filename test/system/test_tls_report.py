@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from culver import Culver, free_port, make_certificate, wait_for
+from dkimkeys import Keys, verify_all
 from dns import Dns
 from server import ALL, Server
 from test_outbound import arrived, submit
@@ -114,10 +115,13 @@ def culver(dns, dovecot, taker):
                     hostname="mx.culver.example", outbound_port=str(PORT),
                     outbound_loopback="yes", tls_memory="0",
                     tls_report_organization="Culver's own",
+                    domains=("example.com", "mx.culver.example"),
                     **dns.settings())
     with open(taker.chain, encoding="ascii") as f:
         culver.write("ca", f.read())
     culver.settings["ca_file"] = culver.conf + "/ca"
+    culver.keys = Keys(culver)
+    culver.keys.add("mx.culver.example", "r1")
     culver.start()
     with culver:
         yield culver
@@ -205,6 +209,8 @@ def test_by_mail(culver, server, desk, tag):
     assert mail["TLS-Report-Submitter"] == "mx.culver.example"
     assert mail["TLS-Required"] == "No"
     assert mail["From"] == "postmaster@mx.culver.example"
+    # RFC 8460 3: or it must be ignored
+    assert verify_all(envelope.content, culver.keys.dns) == [True]
     assert mail.get_content_type() == "multipart/report"
     assert mail.get_param("report-type") == "tlsrpt"
     words, part = mail.iter_parts()
