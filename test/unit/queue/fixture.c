@@ -238,6 +238,22 @@ static void record(struct sent *s, const struct message *m, int fd)
 		s->has_room = !m->domain_tls_end.is_last;
 		s->address = text_of(m->domain_tls_end.after);
 		break;
+	case MESSAGE_TLS_REPORT_ENTRY:
+		s->address = text_of(m->tls_report_entry.domain);
+		s->content = text_of(m->tls_report_entry.report);
+		break;
+	case MESSAGE_TLS_REPORT_END:
+		s->number = m->tls_report_end.error;
+		s->has_room = !m->tls_report_end.is_last;
+		break;
+	case MESSAGE_TLSRPT_WANTED:
+		s->id = m->tlsrpt_wanted.id;
+		s->address = text_of(m->tlsrpt_wanted.domain);
+		break;
+	case MESSAGE_HTTPS_POST:
+		s->id = m->https_post.id;
+		s->address = text_of(m->https_post.url);
+		break;
 	case MESSAGE_DOMAIN_TLS_FORGOTTEN:
 		s->number = m->domain_tls_forgotten.count;
 		break;
