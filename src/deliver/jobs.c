@@ -5,11 +5,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver/descriptor.h"
+#include "deliver/job_result.h"
 #include "deliver/known.h"
 #include "deliver/outcome.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 /* A tripwire: a message has at most WIRE_OCTETS in WIRE_LIST slices. */
 enum { JOB_ARENA_OCTETS = 2 * WIRE_OCTETS };
@@ -94,52 +94,6 @@ bool jobs_is_empty(const struct jobs *jobs)
 
 /* --- results ------------------------------------------------------------------- */
 
-static void send_result(struct link *to, bool is_attempt, uint64_t id,
-			size_t index, const struct remote_end *end)
-{
-	struct message m = { .type = MESSAGE_DELIVER_RESULT };
-
-	if (is_attempt) {
-		m.type = MESSAGE_ATTEMPT_RESULT;
-		m.attempt_result.id = id;
-		m.attempt_result.outcome = end->outcome;
-		m.attempt_result.again_s = end->again_s;
-		m.attempt_result.destination = end->destination;
-		m.attempt_result.tls_level = end->tls_level;
-		m.attempt_result.tls_reason = end->tls_reason;
-	} else {
-		m.deliver_result.id = id;
-		m.deliver_result.index = (uint32_t)index;
-		m.deliver_result.outcome = end->outcome;
-	}
-	link_send(to, &m, -1);
-}
-
-static void log_result(struct slice trace, struct target target,
-		       uint64_t begun_ms, const struct remote_end *end)
-{
-	const struct log_ctx inner = { .key = "trace", .value = trace };
-	const struct log_ctx host = { .outer = &inner,
-				      .key = "host",
-				      .value = end->host };
-	const struct log_ctx address = { .outer = &host,
-					 .key = "address",
-					 .value = end->address };
-	const struct log_ctx tls = { .outer = &address,
-				     .key = "tls",
-				     .value = end->tls };
-	const struct outcome *o = &end->outcome;
-	const struct log_ctx *ctx = end->host.n > 0 ? &tls : &inner;
-	char status[16];
-
-	(void)snprintf(status, sizeof(status), "%u.%u.%u", o->status[0],
-		       o->status[1], o->status[2]);
-	LOG(LOG_INFO, ctx, outcome_name(o->kind),
-	    log_text("recipient", target.address), log_number("code", o->code),
-	    log_string("status", status), log_text("text", o->text),
-	    log_number("delay_ms", clock_monotonic_ms() - begun_ms));
-}
-
 /* The part has its end; the job may be gone after this. */
 static void end_part(struct part *part, const struct remote_end *end)
 {
@@ -150,14 +104,13 @@ static void end_part(struct part *part, const struct remote_end *end)
 	part->run = NULL;
 	part->remote = NULL;
 	if (end->outcome.kind != OUTCOME_CANCELLED)
-		log_result(j->trace, part->target, j->begun_ms, end);
-	if (part->target.kind == TARGET_REMOTE &&
-	    end->outcome.kind == OUTCOME_DELIVERED)
+		job_result_log(j->trace, part->target, j->begun_ms, end);
+	if (j->is_attempt && end->outcome.kind == OUTCOME_DELIVERED)
 		known_add(jobs->known, j->queue_id, part->target,
 			  &end->outcome);
 	if (j->from != NULL)
-		send_result(j->from, j->is_attempt, j->id,
-			    (size_t)(part - j->parts), end);
+		job_result_send(j->from, j->is_attempt, j->id,
+				(size_t)(part - j->parts), end);
 	if (--j->open_count > 0)
 		return;
 	job_free(&j);
@@ -189,10 +142,10 @@ void jobs_refuse(const struct job_request *request, struct outcome outcome)
 	const struct remote_end end = { .outcome = outcome };
 
 	for (size_t i = 0; i < request->targets.count; i++) {
-		log_result(request->trace, request->targets.items[i],
-			   clock_monotonic_ms(), &end);
-		send_result(request->from, request->is_attempt, request->id, i,
-			    &end);
+		job_result_log(request->trace, request->targets.items[i],
+			       clock_monotonic_ms(), &end);
+		job_result_send(request->from, request->is_attempt, request->id,
+				i, &end);
 	}
 }
 
@@ -313,19 +266,44 @@ static bool is_answered(struct jobs *jobs, const struct job_request *request)
 {
 	const struct target *to = request->targets.items;
 	struct remote_end end = { 0 };
-	const struct outcome *outcome;
+	const struct outcome *outcome =
+		known_find(jobs->known, request->queue_id, *to);
 
-	if (request->targets.count != 1 || to->kind != TARGET_REMOTE)
-		return false;
-	outcome = known_find(jobs->known, request->queue_id, *to);
 	if (outcome == NULL)
 		return false;
 	LOG(LOG_INFO, NULL, "was delivered before",
 	    log_text("trace", request->trace),
 	    log_text("recipient", to->address));
 	end.outcome = *outcome;
-	send_result(request->from, request->is_attempt, request->id, 0, &end);
+	job_result_send(request->from, request->is_attempt, request->id, 0,
+			&end);
 	return true;
+}
+
+/* The same for what is still under way: its result goes to who asks now. */
+static bool is_adopted(struct jobs *jobs, const struct job_request *request)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &jobs->all, entry) {
+		if (j->from != NULL || !j->is_attempt ||
+		    j->queue_id != request->queue_id || j->part_count != 1 ||
+		    !target_is_same(j->parts->target, *request->targets.items))
+			continue;
+		LOG(LOG_INFO, NULL, "is under way already",
+		    log_text("trace", request->trace),
+		    log_text("recipient", request->targets.items->address));
+		j->from = request->from;
+		j->id = request->id;
+		return true;
+	}
+	return false;
+}
+
+static bool is_old(struct jobs *jobs, const struct job_request *request)
+{
+	return request->is_attempt && request->targets.count == 1 &&
+	       (is_answered(jobs, request) || is_adopted(jobs, request));
 }
 
 void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
@@ -345,7 +323,7 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd)
 		   jobs->waiting_max) {
 		jobs_refuse(request,
 			    outcome_deferred(3, 2, "busy: too many wait"));
-	} else if (count > 0 && !is_answered(jobs, request)) {
+	} else if (count > 0 && !is_old(jobs, request)) {
 		start(jobs, request, fd);
 		return;
 	}

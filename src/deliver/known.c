@@ -47,12 +47,6 @@ void known_add(struct known *known, uint64_t queue_id, struct target target,
 	e->outcome = outcome_copy(outcome, e->arena);
 }
 
-static bool is_same(struct target a, struct target b)
-{
-	return a.kind == b.kind && slice_equal(a.address, b.address) &&
-	       slice_equal(a.via, b.via);
-}
-
 const struct outcome *known_find(const struct known *known, uint64_t queue_id,
 				 struct target target)
 {
@@ -60,7 +54,7 @@ const struct outcome *known_find(const struct known *known, uint64_t queue_id,
 		const struct entry *e = &known->ring[i];
 
 		if (e->arena != NULL && e->queue_id == queue_id &&
-		    is_same(e->target, target))
+		    target_is_same(e->target, target))
 			return &e->outcome;
 	}
 	return NULL;

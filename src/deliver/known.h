@@ -1,5 +1,5 @@
 /*
- * Who outside has lately had which message. A queue that dies before it has
+ * Who has lately had which message of the queue. A queue that dies before it has
  * written that down asks for it again, and is answered from here: otherwise the
  * recipient would have it twice.
  */

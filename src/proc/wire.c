@@ -76,6 +76,12 @@ struct sts sts_copy(const struct sts *sts, struct arena *arena)
 	return copy;
 }
 
+bool target_is_same(struct target a, struct target b)
+{
+	return a.kind == b.kind && slice_equal(a.address, b.address) &&
+	       slice_equal(a.via, b.via);
+}
+
 struct target target_copy(struct target target, struct arena *arena)
 {
 	target.address = arena_copy(arena, target.address);

@@ -48,6 +48,8 @@ struct targets {
 	size_t count;
 };
 
+/* The same mail in the same way. */
+bool target_is_same(struct target a, struct target b);
 /* With its octets in arena. */
 struct target target_copy(struct target target, struct arena *arena);
 
