@@ -254,6 +254,12 @@ static void on_message(struct role_self *self, struct link *from,
 		remote_on_route(d->remote, &m->route);
 }
 
+static void use_queue(struct deliver *d, struct link *queue)
+{
+	remote_use_queue(d->remote, queue);
+	jobs_use_queue(d->jobs, queue);
+}
+
 static void on_peer(struct role_self *self, struct link *peer, void *arg)
 {
 	struct deliver *d = arg;
@@ -266,7 +272,7 @@ static void on_peer(struct role_self *self, struct link *peer, void *arg)
 	else if (link_peer(peer) == ROLE_LOOKUP && d->remote != NULL)
 		remote_use_lookup(d->remote, peer);
 	else if (link_peer(peer) == ROLE_QUEUE && d->remote != NULL)
-		remote_use_queue(d->remote, peer);
+		use_queue(d, peer);
 }
 
 static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)

@@ -372,6 +372,11 @@ void jobs_cancel(struct jobs *jobs, const struct link *from, uint64_t id)
 	}
 }
 
+void jobs_use_queue(struct jobs *jobs, struct link *queue)
+{
+	known_tell(jobs->known, queue);
+}
+
 void jobs_forget(struct jobs *jobs, const struct link *gone)
 {
 	struct job *j, *next;

@@ -56,6 +56,8 @@ void jobs_start(struct jobs *jobs, const struct job_request *request, int fd);
 void jobs_refuse(const struct job_request *request, struct outcome outcome);
 /* DELIVER_CANCEL: what has not begun is taken back, and answered so. */
 void jobs_cancel(struct jobs *jobs, const struct link *from, uint64_t id);
+/* There is a new queue: it hears of what the one before may have missed. */
+void jobs_use_queue(struct jobs *jobs, struct link *queue);
 /* A link is gone: what has not begun is taken back, other results dropped. */
 void jobs_forget(struct jobs *jobs, const struct link *gone);
 

@@ -47,6 +47,23 @@ void known_add(struct known *known, uint64_t queue_id, struct target target,
 	e->outcome = outcome_copy(outcome, e->arena);
 }
 
+void known_tell(const struct known *known, struct link *queue)
+{
+	for (size_t i = 0; i < KNOWN_MAX; i++) {
+		const struct entry *e = &known->ring[i];
+		struct message m = { .type = MESSAGE_DELIVERED_BEFORE };
+
+		if (e->arena == NULL)
+			continue;
+		m.delivered_before = (struct msg_delivered_before){
+			.queue_id = e->queue_id,
+			.target = e->target,
+			.outcome = e->outcome,
+		};
+		link_send(queue, &m, -1);
+	}
+}
+
 const struct outcome *known_find(const struct known *known, uint64_t queue_id,
 				 struct target target)
 {

@@ -6,7 +6,7 @@
 #ifndef DELIVER_KNOWN_H
 #define DELIVER_KNOWN_H
 
-#include "proc/wire.h"
+#include "proc/link.h"
 
 struct known;
 
@@ -18,6 +18,8 @@ void known_free(struct known **known);
 /* Copied. outcome: OUTCOME_DELIVERED. */
 void known_add(struct known *known, uint64_t queue_id, struct target target,
 	       const struct outcome *outcome);
+/* Tells a new queue all that is known. */
+void known_tell(const struct known *known, struct link *queue);
 /* NULL if it is not known; valid until the next known_add(). */
 const struct outcome *known_find(const struct known *known, uint64_t queue_id,
 				 struct target target);

@@ -43,6 +43,9 @@ void batch_resolved(struct batch *b, uint64_t row,
 		    const struct msg_resolved *m);
 /* Rows that were sent back, and may come now. */
 void batch_hasten(struct batch *b, const uint64_t *rows, size_t count);
+/* What `deliver` has told the queue before us, or could not tell it. */
+void batch_delivered_before(struct batch *b,
+			    const struct msg_delivered_before *m);
 /* A holder is gone, or all are: 0. Its recipients are due then. */
 void batch_end_holds(struct batch *b, uint64_t holder, int64_t due);
 /* QUEUE_CHANGE, answered with QUEUE_CHANGED; it may take several runs. */

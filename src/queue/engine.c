@@ -335,6 +335,9 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 	case MESSAGE_SETTLE:
 		batch_settle(e->batch, &m->settle);
 		break;
+	case MESSAGE_DELIVERED_BEFORE:
+		batch_delivered_before(e->batch, &m->delivered_before);
+		break;
 	case MESSAGE_RESOLVED:
 		attempts_on_resolved(e->attempts, from, &m->resolved);
 		break;

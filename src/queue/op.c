@@ -11,6 +11,8 @@
 /* Above what a message between roles can hold, with its lists. */
 enum { OP_OCTETS = 64 << 20 };
 
+enum { PAGE = 64 };
+
 struct op *op_new(enum op_kind kind, struct link *from, uint64_t id)
 {
 	struct op *op = mem_new(sizeof(*op));
@@ -165,6 +167,49 @@ static int apply_outcome(struct op *op, struct turn *t)
 		       : verdict_apply(t, e, &op->outcome);
 }
 
+/* One recipient of the message, wherever it stands in its list. */
+static int find_target(struct turn *t, uint64_t queue_id, struct target target,
+		       struct store_entry **ret_entry)
+{
+	struct store_page page = {
+		.arena = t->arena,
+		.entries =
+			arena_array(t->arena, PAGE, sizeof(struct store_entry)),
+		.max = PAGE,
+	};
+	uint64_t after = 0;
+
+	do {
+		int r = store_list(t->store, queue_id, after, &page);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < page.count; i++) {
+			struct store_entry *e = &page.entries[i];
+
+			after = e->recipient.row;
+			if (!target_is_same(e->recipient.target, target))
+				continue;
+			*ret_entry = e;
+			return 0;
+		}
+	} while (page.count == PAGE);
+	return -ENOENT;
+}
+
+static int apply_before(struct op *op, struct turn *t)
+{
+	struct store_entry *e;
+	int r;
+
+	if (op->before.queue_id == 0)
+		return 0;
+	r = find_target(t, op->before.queue_id, op->before.target, &e);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r; /* it was written down */
+	return verdict_apply(t, e, &op->outcome);
+}
+
 static const struct outcome later = {
 	.kind = OUTCOME_DEFERRED,
 	.status = { 4, 4, 3 },
@@ -210,6 +255,8 @@ int op_apply(struct op *op, struct turn *t)
 		return apply_settle(op, t);
 	case OP_OUTCOME:
 		return apply_outcome(op, t);
+	case OP_DELIVERED_BEFORE:
+		return apply_before(op, t);
 	case OP_RESOLVED:
 		return apply_resolved(op, t);
 	case OP_HASTEN:

@@ -11,6 +11,7 @@
 enum op_kind {
 	OP_ENQUEUE,
 	OP_SETTLE,
+	OP_DELIVERED_BEFORE,
 	OP_OUTCOME,
 	OP_RESOLVED,
 	OP_HASTEN,
@@ -40,6 +41,10 @@ struct op {
 			uint32_t place;
 		} settle;
 		struct {
+			uint64_t queue_id;
+			struct target target;
+		} before;
+		struct {
 			enum resolve_result result;
 			struct targets targets;
 		} resolved;
@@ -58,7 +63,7 @@ struct op {
 		struct spending spending; /* in arena */
 		struct slice sender_domain;
 	};
-	struct outcome outcome; /* SETTLE, OUTCOME */
+	struct outcome outcome; /* SETTLE, OUTCOME, DELIVERED_BEFORE */
 	uint32_t again_s; /* OUTCOME: of ATTEMPT_RESULT, as the next two */
 	enum tls_level tls_level;
 	struct slice tls_reason; /* SENDER_TLS, too */

@@ -282,6 +282,117 @@ static void test_asker_gone(void **state)
 	expect_log(w, "delivered");
 }
 
+/* --- queues that die ------------------------------------------------------------- */
+
+struct queue {
+	struct link *ours, *theirs;
+	struct result last;
+	unsigned count;
+};
+
+static void on_queue_message(struct link *link, struct message *m, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)link;
+	q->count++;
+	q->last.type = m->type;
+	if (m->type == MESSAGE_ATTEMPT_RESULT) {
+		q->last.id = m->attempt_result.id;
+		q->last.kind = m->attempt_result.outcome.kind;
+	} else {
+		q->last.id = m->delivered_before.queue_id;
+		q->last.kind = m->delivered_before.outcome.kind;
+	}
+}
+
+static void make_queue(struct world *w, struct queue *q)
+{
+	int pair[2];
+
+	*q = (struct queue){ .count = 0 };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	q->ours = link_new(w->base, pair[0], ROLE_DELIVER, ROLE_QUEUE, 0,
+			   on_message, on_closed, w);
+	q->theirs = link_new(w->base, pair[1], ROLE_QUEUE, ROLE_DELIVER, 0,
+			     on_queue_message, on_closed, q);
+}
+
+static void end_queue(struct world *w, struct queue *q)
+{
+	jobs_forget(w->jobs, q->ours);
+	link_free(&q->ours);
+	link_free(&q->theirs);
+}
+
+static void attempt(struct world *w, const struct queue *q, uint64_t id,
+		    uint64_t queue_id)
+{
+	static const struct target target = { .kind = TARGET_MAILBOX,
+					      .address = SLICE("a@d") };
+	const struct job_request request = {
+		.from = q->ours,
+		.is_attempt = true,
+		.id = id,
+		.queue_id = queue_id,
+		.trace = S("T1"),
+		.reverse_path = S("s@d"),
+		.targets = { &target, 1 },
+		.content_octets = 4,
+	};
+
+	jobs_start(w->jobs, &request, make_content(true));
+	turn(w);
+}
+
+static void test_a_new_queue_gets_the_result(void **state)
+{
+	struct world *w = *state;
+	struct queue old, new;
+
+	make_queue(w, &old);
+	make_queue(w, &new);
+	attempt(w, &old, 1, 5);
+	end_queue(w, &old);
+	attempt(w, &new, 2, 5); /* is under way */
+	attempt(w, &new, 3, 6); /* is not */
+	say(w, "250 a\r\n250 b\r\n250 2.0.0 Saved\r\n");
+	assert_int_equal(new.count, 1);
+	assert_int_equal(new.last.id, 2);
+	assert_int_equal(new.last.kind, OUTCOME_DELIVERED);
+	assert_int_equal(lmtp_pool_waiting(w->pool), 0);
+	say(w, "250 a\r\n250 b\r\n451 4.2.0 later\r\n");
+	assert_int_equal(new.count, 2);
+	assert_int_equal(new.last.id, 3);
+	assert_true(jobs_is_empty(w->jobs));
+	end_queue(w, &new);
+}
+
+static void test_a_new_queue_hears_what_was_delivered(void **state)
+{
+	struct world *w = *state;
+	struct queue old, new;
+
+	make_queue(w, &old);
+	make_queue(w, &new);
+	attempt(w, &old, 1, 5);
+	end_queue(w, &old);
+	say(w, "250 a\r\n250 b\r\n250 2.0.0 Saved\r\n");
+	assert_true(jobs_is_empty(w->jobs));
+	jobs_use_queue(w->jobs, new.ours);
+	turn(w);
+	assert_int_equal(new.count, 1);
+	assert_int_equal(new.last.type, MESSAGE_DELIVERED_BEFORE);
+	assert_int_equal(new.last.id, 5);
+	assert_int_equal(new.last.kind, OUTCOME_DELIVERED);
+	attempt(w, &new, 7, 5); /* it may ask before it reads that */
+	assert_int_equal(new.count, 2);
+	assert_int_equal(new.last.type, MESSAGE_ATTEMPT_RESULT);
+	assert_int_equal(new.last.id, 7);
+	assert_int_equal(new.last.kind, OUTCOME_DELIVERED);
+	end_queue(w, &new);
+}
+
 static void test_unsealed_content(void **state)
 {
 	struct world *w = *state;
@@ -357,6 +468,8 @@ int main(void)
 		TEST(test_each_recipient_its_own),
 		TEST(test_cancel),
 		TEST(test_asker_gone),
+		TEST(test_a_new_queue_gets_the_result),
+		TEST(test_a_new_queue_hears_what_was_delivered),
 		TEST(test_unsealed_content),
 		TEST(test_busy),
 		TEST(test_server_lost),
