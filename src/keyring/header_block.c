@@ -21,6 +21,21 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
+static bool is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_tag_name(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_alpha(s.p[i]) &&
+		    (i == 0 ||
+		     ((s.p[i] < '0' || s.p[i] > '9') && s.p[i] != '_')))
+			return false;
+	return s.n > 0;
+}
+
 static void add_tag(struct tags *t, struct slice name, struct slice value)
 {
 	if (slice_equal(name, S("v"))) {
@@ -52,7 +67,8 @@ static const char *read_tags(struct slice list, struct header_block *ret_block)
 		(void)slice_cut(list, ';', &tag, &list);
 		if (list.n == 0 && trim(tag).n == 0)
 			break; /* after a last semicolon */
-		if (!slice_cut(tag, '=', &name, &value))
+		if (!slice_cut(tag, '=', &name, &value) ||
+		    !is_tag_name(trim(name)))
 			return "its signature field is no list of tags";
 		add_tag(&t, trim(name), trim(value));
 	}

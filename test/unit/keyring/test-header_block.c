@@ -61,6 +61,9 @@ static const struct example examples[] = {
 	  FROM "dkim-signature:v=2; a=rsa-sha256; d=a; s=k1; b=", "lacks" },
 	{ "no tags", FROM "dkim-signature:hello", "no list" },
 	{ "a tag without value", FROM "dkim-signature:" TAGS "; x", "no list" },
+	{ "a tag without name", FROM "dkim-signature:" TAGS "; =x", "no list" },
+	{ "a tag with a strange name", FROM "dkim-signature:" TAGS "; x-y=z",
+	  "no list" },
 	{ "an empty tag", FROM "dkim-signature:v=1;; " TAGS, "no list" },
 };
 
