@@ -351,7 +351,8 @@ static void test_list(void **state)
 		  "\"kind\":\"command\","
 		  "\"octets\":1234,\"arrived\":1000,\"state\":\"held\","
 		  "\"next_try\":2000,\"last_try\":0,"
-		  "\"attempts\":3,\"hold\":\"spam?\",\"code\":0,\"reason\":\"two\\nlines\"}}\n")));
+		  "\"attempts\":3,\"hold\":\"spam?\",\"code\":0,\"reason\":\"two\\nlines\","
+		  "\"tls\":\"usual\"}}\n")));
 	assert_non_null(strstr(got, "}}\n{\"total\":1203}\n"));
 	mem_free(&got);
 	(void)close(fd);
