@@ -1,5 +1,6 @@
 #include "mail/dkim_draft.h"
 
+#include "base/mem.h"
 #include "mail/dkim_block.h"
 #include "mail/dkim_signature.h"
 #include "smtp/name.h"
@@ -11,6 +12,8 @@
 enum {
 	LINE_OCTETS = 76,
 	NAMES_MAX = DKIM_SIGNED_NAMES_MAX / 2, /* what others surely take */
+	SIGNATURES_MAX = 32,                   /* that are there already */
+	SIGNATURE_OCTETS = 4 << 20,
 };
 
 /* is_sealed: one more than there are. */
@@ -215,18 +218,33 @@ struct slice dkim_draft_finish(const struct dkim_draft *draft,
 	return whole;
 }
 
-bool dkim_draft_is_signed(const struct fields *fields, struct slice domain,
-			  struct slice selector, struct arena *arena)
+static bool is_signed_by(const struct field *f, struct slice domain,
+			 struct slice selector, struct arena *arena)
 {
-	for (size_t i = 0; i < fields->count; i++) {
-		struct dkim_signature s;
+	struct dkim_signature s;
 
-		if (field_is(&fields->items[i], S("DKIM-Signature")) &&
-		    dkim_signature_parse(&fields->items[i], arena, &s) ==
-			    DKIM_OK &&
-		    slice_equal(s.domain, domain) &&
-		    slice_equal(s.selector, selector))
-			return true;
+	return field_is(f, S("DKIM-Signature")) &&
+	       dkim_signature_parse(f, arena, &s) == DKIM_OK &&
+	       slice_equal(s.domain, domain) &&
+	       slice_equal(s.selector, selector);
+}
+
+/* In an arena of its own: there may be thousands that say nothing. */
+bool dkim_draft_is_signed(const struct fields *fields, struct slice domain,
+			  struct slice selector)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(SIGNATURE_OCTETS);
+	size_t looked_at = 0;
+	bool is_signed = false;
+
+	for (size_t i = 0;
+	     i < fields->count && !is_signed && looked_at < SIGNATURES_MAX;
+	     i++) {
+		const struct field *f = &fields->items[i];
+
+		looked_at += field_is(f, S("DKIM-Signature")) ? 1 : 0;
+		is_signed = is_signed_by(f, domain, selector, arena);
+		arena_clear(arena);
 	}
-	return false;
+	return is_signed;
 }

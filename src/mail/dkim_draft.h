@@ -39,8 +39,9 @@ void dkim_draft_make(const struct dkim_draft_request *request,
 struct slice dkim_draft_finish(const struct dkim_draft *draft,
 			       struct slice signature, struct arena *arena);
 
-/* Whether the message has a signature of this domain and selector already. */
+/* Whether the message has a signature of this domain and selector already,
+ * among the topmost. */
 bool dkim_draft_is_signed(const struct fields *fields, struct slice domain,
-			  struct slice selector, struct arena *arena);
+			  struct slice selector);
 
 #endif

@@ -125,8 +125,7 @@ static void want(struct dkim_sign_call *c, const struct dkim_signer_key *key)
 	struct wanted *w = &c->wanted[c->count];
 
 	if (c->count == DKIM_SIGNER_KEYS_MAX ||
-	    dkim_draft_is_signed(&c->fields, key->domain, key->selector,
-				 c->arena))
+	    dkim_draft_is_signed(&c->fields, key->domain, key->selector))
 		return;
 	w->id = ++c->signer->last_id;
 	w->key = dkim_signer_key_copy(key, c->arena);

@@ -1,7 +1,9 @@
 """Mail of logins, of programs and reports: signed by every active key."""
 
 import os
+import re
 import signal
+import socket
 
 import pytest
 
@@ -84,6 +86,22 @@ def test_strangers_are_not_signed_for(culver, dovecot, tag):
         client.rcpt(ALICE)
         assert client.data(letter(tag)).code == 250
     assert signatures(arrived(dovecot, tag)) == []
+
+
+def test_programs_are_signed_for(culver, dovecot, tag):
+    """By the socket that sendmail uses."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(f"{culver.run}/submit.sock")
+        with s.makefile("rwb") as f:
+            f.write(b"EHLO localhost\r\nMAIL FROM:<cron@example.com>\r\n"
+                    b"RCPT TO:<alice@example.com>\r\nDATA\r\n"
+                    + letter(tag, sender="cron@example.com")
+                    + b".\r\nQUIT\r\n")
+            f.flush()
+            assert b"\n221 " in f.read()
+    content = arrived(dovecot, tag)
+    assert len(signatures(content)) == 2
+    assert verify_all(content, culver.keys.dns) == [True, True]
 
 
 def test_signed_already(culver, dovecot, tag):
@@ -188,3 +206,15 @@ def test_nobody_has_a_report_signed(world, tag):
     content, = wait_for(far.contents, 20, "the mail")
     assert tag.encode() in content
     assert signatures(content) == []
+
+
+def test_a_big_header(culver, dovecot, tag):
+    """All of it is signed, so all of it goes to keyring."""
+    many = "To: " + ",\r\n ".join(f"user-{n:05}@far.example"
+                                  for n in range(8000))
+    none = "DKIM-Signature:a=1;h=a\r\n" * 2000
+    assert send(culver, none.encode() + letter(tag, many)).code == 250
+    content = re.sub(rb"DKIM-Signature:a=1;h=a\r?\n", b"",
+                     arrived(dovecot, tag))
+    assert [s for _, s, _ in signatures(content)] == ["e1", "r1"]
+    assert verify_all(content, culver.keys.dns) == [True, True]
