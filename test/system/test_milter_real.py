@@ -77,8 +77,8 @@ def test_opendkim_signs_and_another_verifies(dovecot, canonicalization):
             assert is_signed(signed, signer.key), name
             assert receiving.send(signed).code == 250
             results = receiving.values("Authentication-Results")
-            assert len(results) == 1 and b"dkim=pass" in results[0], \
-                (name, results)
+            assert len(results) == 2 and b"dkim=pass" in results[0] and \
+                b"auth=pass" in results[1], (name, results)
             assert receiving.fields[0].name == b"Authentication-Results"
             tampered = signed.replace(b"Subject:", b"Subject: not")
             assert receiving.send(tampered).code == 250
@@ -343,8 +343,9 @@ def test_chain_of_three(dovecot, rspamd):
                 if reply.code != 250:
                     continue
                 results = world.values("Authentication-Results")
-                assert len(results) == 2
+                assert len(results) == 3
                 assert b"dkim=pass" in results[0]
+                assert b"auth=pass" in results[2]
                 assert world.values("X-Rspamd-Server")
                 assert world.values("X-Virus-Status") == [b"Clean"]
                 assert is_signed(world.content, signer.key)
