@@ -105,7 +105,7 @@ static void take_signature(const struct msg_signature *m, struct answer *a)
 {
 	struct slice problem = slice_head(m->problem, sizeof(a->problem) - 1);
 
-	if (m->octets.n <= a->room_octets && m->octets.n > 0)
+	if (a->room != NULL && m->octets.n > 0 && m->octets.n <= a->room_octets)
 		memcpy(a->room, m->octets.p, m->octets.n);
 	a->n = m->octets.n <= a->room_octets ? m->octets.n : 0;
 	if (problem.n > 0)
