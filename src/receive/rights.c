@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "smtp/name.h"
 
+enum { SCRATCH_OCTETS = 1 << 20 }; /* for one word */
+
 struct limit {
 	bool is_given;
 	uint64_t count;
@@ -73,11 +75,19 @@ static bool is_same(const struct address *a, const struct address *b,
 	return slice_equal(one, other);
 }
 
-/* One of smtp_senders, or the login itself. */
+static bool is_address(struct slice text, const struct address *sender,
+		       struct arena *scratch)
+{
+	struct address address;
+
+	return address_parse(text, scratch, &address) == 0 &&
+	       is_same(&address, sender, scratch);
+}
+
+/* One of smtp_senders. A login called "*" is no wildcard. */
 static bool fits(struct slice word, const struct address *sender,
 		 struct arena *scratch)
 {
-	struct address listed;
 	struct slice domain;
 
 	if (slice_equal(word, S("*")))
@@ -86,8 +96,7 @@ static bool fits(struct slice word, const struct address *sender,
 		return name_domain(slice_tail(word, 1), scratch, &domain) ==
 			       0 &&
 		       slice_equal(domain, sender->domain);
-	return address_parse(word, scratch, &listed) == 0 &&
-	       is_same(&listed, sender, scratch);
+	return is_address(word, sender, scratch);
 }
 
 static bool is_separator(char c)
@@ -115,17 +124,20 @@ struct slice rights_senders(const struct rights *rights)
 	return slice_of(rights->senders);
 }
 
+/* A long list, and From with many addresses, are much to read: room is needed
+ * for one word at a time. */
 bool rights_have_sender(const struct rights *rights, struct slice login,
-			const struct address *sender, struct arena *scratch)
+			const struct address *sender)
 {
+	AUTO(arena_free) struct arena *scratch = arena_new(SCRATCH_OCTETS);
 	struct slice rest = rights_senders(rights), word;
+	bool has = is_address(login, sender, scratch);
 
-	if (fits(login, sender, scratch))
-		return true;
-	while ((word = next_word(&rest)).n > 0)
-		if (fits(word, sender, scratch))
-			return true;
-	return false;
+	while (!has && (word = next_word(&rest)).n > 0) {
+		arena_clear(scratch);
+		has = fits(word, sender, scratch);
+	}
+	return has;
 }
 
 /* --- limits ------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ void rights_free(struct rights **rights);
 
 /* Whether login is this address, or smtp_senders has it. */
 bool rights_have_sender(const struct rights *rights, struct slice login,
-			const struct address *sender, struct arena *scratch);
+			const struct address *sender);
 /* smtp_senders as Dovecot has it; may be empty. */
 struct slice rights_senders(const struct rights *rights);
 

@@ -79,8 +79,7 @@ void sender_check(struct session *s, const struct address *sender,
 	struct transaction *t = s->tx;
 
 	if (!sender_is_checked(s) || address_is_null(sender) ||
-	    rights_have_sender(s->rights, slice_of(s->login), sender,
-			       s->server->scratch)) {
+	    rights_have_sender(s->rights, slice_of(s->login), sender)) {
 		on_verdict(s, SENDER_OWNED);
 		return;
 	}
