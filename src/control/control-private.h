@@ -58,4 +58,10 @@ void session_fail(struct session *s, const char *why);
 /* For the timer. */
 void session_timeout(int fd, short what, void *arg);
 
+/* replies.c: what the others say, for the session that waits for it. */
+void replies_take(struct control *c, const struct link *from,
+		  const struct message *m);
+/* That peer is gone: its answers do not come. */
+void replies_end(struct control *c, const struct link *peer);
+
 #endif
