@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/forward.h"
 #include "queue/sealing.h"
 #include "queue/sent_back.h"
 
@@ -115,32 +116,6 @@ static int look_for_floor(struct attempts *a, const struct target *target,
 	return r;
 }
 
-static bool is_rewritten(const struct store_entry *e)
-{
-	return e->recipient.target.kind == TARGET_REMOTE &&
-	       e->recipient.target.is_forwarded &&
-	       e->message.reverse_path.n > 0;
-}
-
-/* Whom the next server is told that it comes from. What an alias forwards gets
- * a sender in the domain that it was sent to: the way back is there. */
-static struct slice sender_of(const struct attempts *a,
-			      const struct store_entry *e, struct arena *arena)
-{
-	struct slice path = e->message.reverse_path;
-	struct slice to = e->recipient.original;
-	struct slice domain = slice_tail(to, slice_find_last(to, '@') + 1);
-	struct address sender, ours = { .domain = domain };
-
-	if (!is_rewritten(e) || domain.n == 0 ||
-	    address_parse(path, arena, &sender) != 0 || sender.domain.n == 0 ||
-	    address_is_literal(&sender))
-		return path;
-	ours.local = srs_forward(a->keys, &sender, e->message.arrived, arena);
-	to = address_format(&ours, arena);
-	return to.n <= SRS_PATH_OCTETS ? to : path;
-}
-
 static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 			 const struct store_entry *e,
 			 const struct opened *opened)
@@ -150,7 +125,7 @@ static void send_attempt(struct attempts *a, struct link *to, uint64_t id,
 	m.attempt = (struct msg_attempt){
 		.id = id,
 		.trace = e->message.trace,
-		.reverse_path = sender_of(a, e, opened->arena),
+		.reverse_path = forward_sender(e, a->keys, opened->arena),
 		.target = e->recipient.target,
 		.content_octets = e->message.content_octets,
 		.is_8bit = e->message.is_8bit,
@@ -215,7 +190,7 @@ static void begin(struct attempts *a, struct link *to,
 	bool is_lookup = e->recipient.line == STORE_REPORT;
 	struct attempt *t;
 
-	if (is_rewritten(e) && a->keys->current.n == 0) {
+	if (forward_is_rewritten(e) && a->keys->current.n == 0) {
 		wait_for_key(a, e);
 		return;
 	}

@@ -1,52 +1,11 @@
-#include "queue/engine.h"
+#include "queue/engine-private.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "queue/attempts.h"
-#include "queue/dmarc_counts.h"
 #include "queue/enqueue.h"
-#include "queue/keyring.h"
-#include "queue/list.h"
-#include "queue/room.h"
-#include "queue/sts_memory.h"
-#include "queue/sweep.h"
-#include "queue/tls_memory.h"
-#include "queue/tls_reports.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* A process that delivers in session; its id is in the store. */
-struct holder {
-	TAILQ_ENTRY(holder) entry;
-	const struct link *link;
-	uint64_t id;
-};
-
-struct engine {
-	struct store *store;
-	struct spool *spool;
-	struct sweep *sweep; /* NULL when done */
-	struct batch *batch;
-	struct attempts *attempts;
-	struct room room;
-	struct keyring keyring;
-	struct tls_memory tls;
-	struct tls_reports *tls_reports;
-	struct dmarc_counts *dmarc;
-	struct sts_memory sts;
-	struct allowances *allowances;
-	const struct queue_settings *settings;
-	const struct peers *peers;
-	TAILQ_HEAD(, holder) holders;
-	uint64_t last_holder;
-	uint64_t quiet_until_ms;
-	bool wants_run;
-	bool is_stopped;
-	bool is_failing; /* the last run kept something */
-	bool complained; /* about reading the store */
-	bool lacks_keys;
-};
 
 /* --- keys --------------------------------------------------------------------------- */
 
@@ -119,8 +78,7 @@ int engine_open(const struct store_place *place,
 				   &e->tls);
 	e->tls_reports = tls_reports_new(store, settings, peers);
 	e->dmarc = dmarc_counts_new(store);
-	TAILQ_INIT(&e->holders);
-	e->last_holder = schedule_random();
+	e->holders = holders_new();
 	e->quiet_until_ms = clock_monotonic_ms() + settings->quiet_ms;
 	room_init(&e->room, store_spool_dir(store));
 	(void)look_at_room(e);
@@ -138,12 +96,7 @@ void engine_free(struct engine **engine)
 
 	if (e == NULL)
 		return;
-	while (!TAILQ_EMPTY(&e->holders)) {
-		struct holder *h = TAILQ_FIRST(&e->holders);
-
-		TAILQ_REMOVE(&e->holders, h, entry);
-		mem_free(&h);
-	}
+	holders_free(&e->holders);
 	dmarc_counts_free(&e->dmarc);
 	tls_reports_free(&e->tls_reports);
 	attempts_free(&e->attempts);
@@ -179,184 +132,13 @@ static void tell_room_to_all(struct engine *e)
 		tell_room(e, links[i]);
 }
 
-static void look_for_room(struct engine *e)
+void engine_look_for_room(struct engine *e)
 {
 	if (look_at_room(e))
 		tell_room_to_all(e);
 }
 
-/* --- messages ------------------------------------------------------------------------ */
-
-static struct holder *find_holder(struct engine *e, const struct link *link)
-{
-	struct holder *h;
-
-	TAILQ_FOREACH(h, &e->holders, entry)
-		if (h->link == link)
-			return h;
-	return NULL;
-}
-
-static uint64_t holder_of(struct engine *e, const struct link *link)
-{
-	struct holder *h = find_holder(e, link);
-
-	if (h == NULL) {
-		h = mem_new(sizeof(*h));
-		h->link = link;
-		h->id = ++e->last_holder;
-		TAILQ_INSERT_TAIL(&e->holders, h, entry);
-	}
-	return h->id;
-}
-
-static void on_spool_wanted(struct engine *e, struct link *from, uint64_t id)
-{
-	struct message m = { .type = MESSAGE_SPOOL };
-	AUTO(fd_close) int fd = -1;
-	uint64_t spool_id = 0;
-	int r = -ENOSPC;
-
-	if (e->room.has_room)
-		r = spool_create(e->spool, from, &spool_id, &fd);
-	m.spool = (struct msg_spool){ .id = id,
-				      .error = (uint32_t)-r,
-				      .spool_id = spool_id };
-	peers_send(e->peers, from, &m, fd);
-}
-
-static void refuse(struct engine *e, struct link *from, uint64_t id, int error)
-{
-	struct message m = { .type = MESSAGE_ENQUEUED };
-
-	m.enqueued =
-		(struct msg_enqueued){ .id = id, .error = (uint32_t)-error };
-	peers_send(e->peers, from, &m, -1);
-}
-
-static void on_enqueue(struct engine *e, struct link *from, struct message *m)
-{
-	uint64_t spool_id = m->enqueue.spool_id;
-	/* A spool file is on the disk already. */
-	uint64_t octets = spool_id == 0 ? m->enqueue.content_octets : 0;
-
-	if (room_is_tight(&e->room))
-		look_for_room(e);
-	if (octets > INT64_MAX ||
-	    !room_has(&e->room, batch_content_octets(e->batch) + octets)) {
-		if (spool_is_of(e->spool, from, spool_id))
-			spool_drop(e->spool, spool_id);
-		refuse(e, from, m->enqueue.id, -ENOSPC);
-		return;
-	}
-	batch_enqueue(e->batch, from, holder_of(e, from), m);
-	e->wants_run = true;
-}
-
-static void on_spool_drop(struct engine *e, const struct link *from,
-			  uint64_t spool_id)
-{
-	if (spool_is_of(e->spool, from, spool_id))
-		spool_drop(e->spool, spool_id);
-}
-
-static void on_list(struct engine *e, struct link *from,
-		    const struct msg_queue_list *m)
-{
-	int r = list_answer(e->store, e->peers, from, m, clock_wall_s());
-
-	if (r < 0)
-		LOG(LOG_ERROR, NULL, "cannot list the queue",
-		    log_string("error", strerror(-r)));
-}
-
-void engine_on_message(struct engine *e, struct link *from, struct message *m)
-{
-	switch ((int)m->type) {
-	case MESSAGE_SPOOL_WANTED:
-		on_spool_wanted(e, from, m->spool_wanted.id);
-		return;
-	case MESSAGE_SPOOL_DROP:
-		on_spool_drop(e, from, m->spool_drop.spool_id);
-		return;
-	case MESSAGE_QUEUE_LIST:
-		on_list(e, from, &m->queue_list);
-		return;
-	case MESSAGE_DOMAIN_TLS_LIST:
-		tls_memory_list(&e->tls, e->peers, from, &m->domain_tls_list,
-				clock_wall_s());
-		return;
-	case MESSAGE_DOMAIN_TLS_FORGET:
-		tls_memory_forget(&e->tls, e->peers, from,
-				  &m->domain_tls_forget);
-		return;
-	case MESSAGE_SENDER_TLS_WANTED:
-		tls_memory_sender(&e->tls, e->peers, from,
-				  &m->sender_tls_wanted, clock_wall_s());
-		return;
-	case MESSAGE_SENDER_TLS_SEEN:
-		/* The next turn writes it down. */
-		if (tls_memory_is_news(&e->tls, m->sender_tls_seen.domain,
-				       clock_wall_s()))
-			batch_sender_tls(e->batch, &m->sender_tls_seen);
-		return;
-	case MESSAGE_STS_WANTED:
-		sts_memory_wanted(&e->sts, e->peers, from, &m->sts_wanted,
-				  clock_wall_s());
-		return;
-	case MESSAGE_STS_KEEP:
-		sts_memory_keep(&e->sts, &m->sts_keep, clock_wall_s());
-		return;
-	case MESSAGE_SPEND:
-		/* The next turn writes it down. */
-		batch_spend(e->batch, e->allowances, from, &m->spend);
-		return;
-	case MESSAGE_USAGE_LIST:
-		engine_run(e); /* with what gathers now */
-		allowances_list(e->allowances, e->peers, from, &m->usage_list);
-		return;
-	case MESSAGE_USAGE_FORGET:
-		engine_run(e);
-		allowances_forget(e->allowances, e->peers, from,
-				  &m->usage_forget);
-		return;
-	case MESSAGE_DMARC_SEEN:
-		dmarc_counts_add(e->dmarc, &m->dmarc_seen, clock_wall_s());
-		return;
-	case MESSAGE_TLS_SEEN:
-	case MESSAGE_TLS_REPORT_LIST:
-	case MESSAGE_TLSRPT:
-	case MESSAGE_HTTPS_POSTED:
-		e->wants_run |= tls_reports_on_message(e->tls_reports, from, m);
-		return;
-	case MESSAGE_ENQUEUE:
-		on_enqueue(e, from, m);
-		break;
-	case MESSAGE_SETTLE:
-		batch_settle(e->batch, &m->settle);
-		break;
-	case MESSAGE_DELIVERED_BEFORE:
-		batch_delivered_before(e->batch, &m->delivered_before);
-		break;
-	case MESSAGE_RESOLVED:
-		attempts_on_resolved(e->attempts, from, &m->resolved);
-		break;
-	case MESSAGE_ATTEMPT_RESULT:
-		attempts_on_result(e->attempts, from, &m->attempt_result);
-		break;
-	case MESSAGE_ATTEMPTS_WANTED:
-		attempts_on_wanted(e->attempts, &m->attempts_wanted);
-		break;
-	case MESSAGE_QUEUE_CHANGE:
-		batch_change(e->batch, from, &m->queue_change);
-		break;
-	default: /* nothing else comes to us: messages.def */
-		return;
-	}
-	e->wants_run = true;
-	if (batch_is_full(e->batch) && !e->is_failing)
-		engine_run(e);
-}
+/* --- peers --------------------------------------------------------------------------- */
 
 void engine_on_peer(struct engine *e, enum role role, struct link *peer)
 {
@@ -369,16 +151,14 @@ void engine_on_peer(struct engine *e, enum role role, struct link *peer)
 
 void engine_on_peer_gone(struct engine *e, struct link *peer)
 {
-	struct holder *h = find_holder(e, peer);
+	uint64_t holder;
 
 	batch_forget(e->batch, peer);
 	spool_drop_owner(e->spool, peer);
 	attempts_on_gone(e->attempts, peer, clock_monotonic_ms());
-	if (h == NULL)
+	if (!holders_forget(e->holders, peer, &holder))
 		return;
-	batch_end_holds(e->batch, h->id, clock_wall_s() + ENQUEUE_ORPHAN_S);
-	TAILQ_REMOVE(&e->holders, h, entry);
-	mem_free(&h);
+	batch_end_holds(e->batch, holder, clock_wall_s() + ENQUEUE_ORPHAN_S);
 	e->wants_run = true;
 }
 
@@ -448,7 +228,7 @@ void engine_tick(struct engine *e)
 	engine_run(e);
 	store_keep(e->store);
 	store_shrink(e->store, !e->room.has_room);
-	look_for_room(e);
+	engine_look_for_room(e);
 	sweep(e);
 }
 
