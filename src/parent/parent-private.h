@@ -88,10 +88,12 @@ void parent_on_child_end(struct parent *p);
  * With control the errors go there too. */
 bool generation_load(struct parent *p, struct conf_errors *errors);
 void generation_reload(struct parent *p, struct conf_errors *errors);
-void generation_send(struct parent *p, struct child *c);
 void generation_log(const struct conf_errors *errors);
 /* The timer's look at the files. */
 void generation_look(struct parent *p);
+
+/* generation_send.c: what the role needs of it. */
+void generation_send(struct parent *p, struct child *c);
 
 /* keys.c: to `keyring` all private keys; to others, which there are of DKIM. */
 void keys_send(struct child *c);
