@@ -3,7 +3,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conf/block.h"
+#include "proc/role_setting.h"
 #include "proc/sandbox.h"
 
 #include <assert.h>
@@ -109,47 +109,6 @@ static void add_peer(struct role_self *self, struct message *m)
 }
 
 /* --- configuration ------------------------------------------------------------- */
-
-static const char **strings(const struct slices *values, struct arena *a)
-{
-	const char **strings =
-		arena_array(a, values->count + 1, sizeof(*strings));
-
-	for (size_t i = 0; i < values->count; i++)
-		strings[i] = arena_string(a, values->items[i]);
-	return strings;
-}
-
-static void set_conf(struct role_self *self, const struct msg_conf_setting *m)
-{
-	AUTO(arena_free) struct arena *a = arena_new(WIRE_OCTETS);
-	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
-	const char **values = strings(&m->values, a);
-
-	if (self->next_conf != NULL)
-		(void)conf_set(
-			self->next_conf,
-			settings_find(&conf_settings, arena_string(a, m->name)),
-			values, m->values.count, NULL, 0, errors);
-}
-
-static void set_block(struct role_self *self, const struct msg_conf_block *m)
-{
-	AUTO(arena_free) struct arena *a = arena_new(WIRE_OCTETS);
-	AUTO(conf_errors_free) struct conf_errors *errors = conf_errors_new();
-	const struct check_place at = { .errors = errors };
-	enum block_kind kind = (enum block_kind)m->kind;
-	const char *name = arena_string(a, m->name);
-	struct block block;
-
-	if (self->next_conf == NULL || m->kind >= BLOCK_KINDS)
-		return;
-	if (block_find(self->next_conf, kind, m->block, &block) ||
-	    block_add(self->next_conf, kind, m->block, &block))
-		(void)block_set(self->next_conf, &block,
-				settings_find(block_settings(kind), name),
-				strings(&m->values, a), m->values.count, &at);
-}
 
 static void commit_conf(struct role_self *self)
 {
@@ -259,10 +218,10 @@ static void on_parent_message(struct link *link, struct message *m, void *arg)
 				message_take_fd(m));
 		break;
 	case MESSAGE_CONF_SETTING:
-		set_conf(self, &m->conf_setting);
+		role_setting_take(self->next_conf, &m->conf_setting);
 		break;
 	case MESSAGE_CONF_BLOCK:
-		set_block(self, &m->conf_block);
+		role_setting_take_block(self->next_conf, &m->conf_block);
 		break;
 	case MESSAGE_CONF_BEGIN:
 	case MESSAGE_CONF_DOMAIN:
