@@ -1,5 +1,5 @@
-/* Shared by handover.c (what happens when) and handover_queue.c (what the
- * queue and the client are told). */
+/* Shared by handover.c (what happens when), handover_end.c (what the others
+ * say) and handover_queue.c (what the queue and the client are told). */
 #ifndef RECEIVE_HANDOVER_PRIVATE_H
 #define RECEIVE_HANDOVER_PRIVATE_H
 
@@ -66,6 +66,20 @@ struct handover {
 	uint64_t queue_id; /* 0 until ENQUEUED */
 };
 
+/* handover.c */
+/* NULL: it is gone. */
+struct handover *handovers_find(struct handovers *hs, uint64_t id);
+void handover_free(struct handover **handover);
+/* `deliver` has said all it will say before the client is answered. */
+void handover_decide(struct handover *h);
+/* The queue cannot take it; error: of errno. */
+void handover_refuse(struct handover *h, int error);
+/* The client hears it when the loop comes by: never from within a starter. */
+void handover_reply(struct handover *h, struct reply words);
+void handover_log(const struct handover *h, enum log_level level,
+		  const char *message);
+
+/* handover_request.c, handover_queue.c */
 void handover_copy_request(struct handover *h,
 			   const struct handover_request *request);
 /* Each target once. Returns false when there are too many for a message. */

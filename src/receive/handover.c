@@ -40,7 +40,7 @@ static struct handover_list *bucket_of(struct handovers *hs, uint64_t id)
 	return &hs->buckets[id % HANDOVER_BUCKETS];
 }
 
-static struct handover *find(struct handovers *hs, uint64_t id)
+struct handover *handovers_find(struct handovers *hs, uint64_t id)
 {
 	struct handover *h;
 
@@ -60,7 +60,7 @@ static void forget_client(struct handover *h)
 	h->handovers->detached++;
 }
 
-static void handover_free(struct handover **handover)
+void handover_free(struct handover **handover)
 {
 	struct handover *h = *handover;
 
@@ -93,16 +93,15 @@ static void enter(struct handover *h, enum handover_state state)
 	h->state = state;
 }
 
-/* The client hears it when the loop comes by: never from within a starter. */
-static void reply(struct handover *h, struct reply words)
+void handover_reply(struct handover *h, struct reply words)
 {
 	enter(h, HANDOVER_REPLYING);
 	h->reply = words;
 	event_active(h->event, EV_TIMEOUT, 0);
 }
 
-static void log_outcome(const struct handover *h, enum log_level level,
-			const char *message)
+void handover_log(const struct handover *h, enum log_level level,
+		  const char *message)
 {
 	struct handover_counts n = handover_count(h);
 
@@ -113,16 +112,16 @@ static void log_outcome(const struct handover *h, enum log_level level,
 	    log_number("octets", content_octets(h->content)));
 }
 
-/* The queue cannot take it. What is delivered by now stays so: a 4xx would
- * only bring it a second time. */
-static void refuse(struct handover *h, int error)
+/* What is delivered by now stays so: a 4xx would only bring it a second time. */
+void handover_refuse(struct handover *h, int error)
 {
 	LOG(LOG_WARNING, &h->log, "message cannot be queued",
 	    log_string("error", strerrordesc_np(error)));
 	if (handover_is_done(h))
-		reply(h, handover_accepted(h, S("delivered")));
+		handover_reply(h, handover_accepted(h, S("delivered")));
 	else
-		reply(h, error == ENOSPC ? REPLY_NO_ROOM : REPLY_INTERNAL);
+		handover_reply(h, error == ENOSPC ? REPLY_NO_ROOM
+						  : REPLY_INTERNAL);
 }
 
 static void queue_rest(struct handover *h)
@@ -131,15 +130,14 @@ static void queue_rest(struct handover *h)
 	int error = handover_enqueue(h);
 
 	if (error < 0) {
-		refuse(h, -error);
+		handover_refuse(h, -error);
 		return;
 	}
 	enter(h, HANDOVER_QUEUEING);
 	(void)event_add(h->event, &patience);
 }
 
-/* `deliver` has said all it will say before the client is answered. */
-static void decide(struct handover *h)
+void handover_decide(struct handover *h)
 {
 	struct handover_counts n = handover_count(h);
 
@@ -150,12 +148,12 @@ static void decide(struct handover *h)
 		    log_number("recipients", h->target_count),
 		    log_number("code", words.code),
 		    log_text("text", words.text));
-		reply(h, words);
+		handover_reply(h, words);
 	} else if (handover_select(h) > 0) {
 		queue_rest(h);
 	} else {
-		log_outcome(h, LOG_DEBUG, "message delivered");
-		reply(h, handover_accepted(h, S("delivered")));
+		handover_log(h, LOG_DEBUG, "message delivered");
+		handover_reply(h, handover_accepted(h, S("delivered")));
 	}
 }
 
@@ -199,14 +197,14 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	case HANDOVER_DELIVERING:
 		if (h->open_count > 0)
 			cancel_delivery(h); /* the time is over */
-		decide(h);
+		handover_decide(h);
 		break;
 	case HANDOVER_REPLYING:
 		tell_client(h);
 		detach(h);
 		break;
 	case HANDOVER_QUEUEING:
-		refuse(h, ETIMEDOUT);
+		handover_refuse(h, ETIMEDOUT);
 		break;
 	case HANDOVER_DETACHED:
 		break;
@@ -249,7 +247,7 @@ static void begin(struct handover *h)
 	    role_conf(self)->in_session_delivery)
 		deliver_now(h, deliver);
 	else
-		decide(h);
+		handover_decide(h);
 }
 
 struct handover *handover_start(struct handovers *handovers,
@@ -272,7 +270,7 @@ struct handover *handover_start(struct handovers *handovers,
 	*content = NULL;
 	handover_copy_request(h, request);
 	if (!handover_collect(h, request))
-		reply(h, REPLY_TOO_MANY_RECIPIENTS);
+		handover_reply(h, REPLY_TOO_MANY_RECIPIENTS);
 	else
 		begin(h);
 	return h;
@@ -288,8 +286,8 @@ void handover_abandon(struct handover **handover)
 	forget_client(h);
 	switch (h->state) {
 	case HANDOVER_DELIVERING:
-		log_outcome(h, LOG_INFO,
-			    "client gone before the delivery ended");
+		handover_log(h, LOG_INFO,
+			     "client gone before the delivery ended");
 		cancel_delivery(h);
 		detach(h);
 		break;
@@ -300,112 +298,4 @@ void handover_abandon(struct handover **handover)
 	case HANDOVER_DETACHED:
 		break;
 	}
-}
-
-/* --- what the others say ---------------------------------------------------- */
-
-/* The answer for one target, or none will come. */
-static void end_target(struct handover *h, struct handover_target *t,
-		       const struct outcome *outcome)
-{
-	t->is_open = false;
-	t->outcome = outcome_copy(outcome, h->arena);
-	h->open_count--;
-}
-
-static void log_late_end(const struct handover *h,
-			 const struct handover_target *t)
-{
-	LOG(LOG_INFO, &h->log, "delivery ended after the client was answered",
-	    log_text("recipient", t->target.address),
-	    log_number("delivered", t->outcome.kind == OUTCOME_DELIVERED),
-	    log_number("code", t->outcome.code),
-	    log_text("text", t->outcome.text));
-}
-
-/* Targets have ended: what follows from it. */
-static void after_end(struct handover *h)
-{
-	switch (h->state) {
-	case HANDOVER_DELIVERING:
-		if (h->open_count == 0)
-			decide(h);
-		break;
-	case HANDOVER_QUEUEING:
-	case HANDOVER_REPLYING:
-		break; /* detach() settles it */
-	case HANDOVER_DETACHED:
-		handover_settle(h);
-		if (h->open_count == 0)
-			handover_free(&h);
-		break;
-	}
-}
-
-static void on_deliver_result(struct handovers *hs,
-			      const struct msg_deliver_result *m)
-{
-	struct handover *h = find(hs, m->id);
-	struct handover_target *t;
-
-	if (h == NULL || m->index >= h->target_count)
-		return;
-	t = &h->targets[m->index];
-	if (!t->is_open)
-		return;
-	end_target(h, t, &m->outcome);
-	if (h->state != HANDOVER_DELIVERING)
-		log_late_end(h, t);
-	after_end(h);
-}
-
-static void on_enqueued(struct handovers *hs, const struct msg_enqueued *m)
-{
-	struct handover *h = find(hs, m->id);
-
-	if (h == NULL || h->state != HANDOVER_QUEUEING)
-		return;
-	if (m->error != 0) {
-		refuse(h, (int)m->error);
-		return;
-	}
-	h->queue_id = m->queue_id;
-	log_outcome(h, LOG_INFO, "message queued");
-	reply(h, handover_accepted(h, S("queued")));
-}
-
-void handovers_on_message(struct handovers *handovers, struct message *m)
-{
-	if (m->type == MESSAGE_DELIVER_RESULT)
-		on_deliver_result(handovers, &m->deliver_result);
-	else if (m->type == MESSAGE_ENQUEUED)
-		on_enqueued(handovers, &m->enqueued);
-}
-
-void handovers_on_deliver_gone(struct handovers *handovers)
-{
-	static const struct outcome lost = {
-		.kind = OUTCOME_UNCERTAIN,
-		.text = SLICE("the delivery process ended"),
-	};
-	struct handover *h;
-	struct handover *next;
-
-	TAILQ_FOREACH_SAFE(h, &handovers->all, entry, next) {
-		if (h->open_count == 0)
-			continue;
-		for (size_t i = 0; i < h->target_count; i++)
-			if (h->targets[i].is_open)
-				end_target(h, &h->targets[i], &lost);
-		after_end(h);
-	}
-}
-
-void handovers_on_queue_gone(struct handovers *handovers)
-{
-	struct handover *h;
-
-	TAILQ_FOREACH(h, &handovers->all, entry)
-		if (h->state == HANDOVER_QUEUEING)
-			refuse(h, ECONNRESET);
 }
