@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "deliver/deliver_config.h"
 #include "deliver/jobs.h"
 #include "deliver/smarthosts.h"
 #include "net/tls_client.h"
@@ -14,11 +15,6 @@
 enum {
 	WAITING_MAX = 4096, /* deliveries without a connection */
 	FDS_RESERVED = 128, /* for links, connections and what is on its way */
-	GREETING_MS = 10000,
-	ANSWER_MS = 60000,
-	FINAL_MS = 300000, /* Sieve may submit mail and wait for that */
-	IDLE_MS = 60000,
-	OUTSIDE_IDLE_MS = 5000, /* others' connections are not ours to keep */
 };
 
 struct deliver {
@@ -81,41 +77,7 @@ static void on_features(bool has_smtputf8, void *arg)
 		tell_features(d, receives[i]);
 }
 
-static struct lmtp_pool_config pool_config(struct role_self *self)
-{
-	const struct conf *conf = role_conf(self);
-
-	return (struct lmtp_pool_config){
-		.hostname = conf->hostname,
-		.connections = (unsigned)conf->lmtp_connections,
-		.greeting_ms = GREETING_MS,
-		.answer_ms = ANSWER_MS,
-		.final_ms = FINAL_MS,
-		.idle_ms = IDLE_MS,
-	};
-}
-
 /* --- outside --------------------------------------------------------------------- */
-
-/* A destination rests less than its mail, which so meets it awake. */
-static struct remote_config remote_config(struct role_self *self)
-{
-	const struct conf *conf = role_conf(self);
-
-	return (struct remote_config){
-		.hostname = conf->hostname,
-		.address4 = conf->outbound_address4,
-		.address6 = conf->outbound_address6,
-		.port = (unsigned)conf->outbound_port,
-		.uses_loopback = conf->outbound_loopback,
-		.connections = (unsigned)conf->outbound_connections,
-		.connections_per_destination =
-			(unsigned)conf->outbound_connections_per_destination,
-		.idle_ms = OUTSIDE_IDLE_MS,
-		.rest_ms = (unsigned)conf->retry_first * 1000 / 2,
-		.rest_max_ms = (unsigned)conf->retry_first * 1000 * 4,
-	};
-}
 
 /* For the domain's report: what is lost is a number less in it. */
 static void on_tls(struct slice domain, const struct tlsrpt_fact *f, void *arg)
@@ -339,8 +301,8 @@ static void on_conf(struct role_self *self, void *arg)
 	AUTO(tls_client_free) struct tls_client *tls = NULL;
 	struct deliver *d = arg;
 	bool has_new_roots = take_roots(d);
-	struct lmtp_pool_config inside = pool_config(self);
-	struct remote_config outside = remote_config(self);
+	struct lmtp_pool_config inside = deliver_config_inside(role_conf(self));
+	struct remote_config outside = deliver_config_outside(role_conf(self));
 
 	take_smarthosts(d, role_conf(self));
 	if (d->pool == NULL)
@@ -356,8 +318,8 @@ static void on_conf(struct role_self *self, void *arg)
 static void start(struct role_self *self, void *arg)
 {
 	struct deliver *d = arg;
-	struct lmtp_pool_config inside = pool_config(self);
-	struct remote_config outside = remote_config(self);
+	struct lmtp_pool_config inside = deliver_config_inside(role_conf(self));
+	struct remote_config outside = deliver_config_outside(role_conf(self));
 	AUTO(tls_client_free) struct tls_client *tls = new_tls(d);
 
 	d->self = self;

@@ -44,3 +44,21 @@ int remote_dial(const struct sockaddr_storage *to, socklen_t to_octets,
 	fd = -1;
 	return 0;
 }
+
+void remote_dial_own_address(int fd, char *ret_text)
+{
+	struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&own;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&own;
+	socklen_t size = sizeof(own);
+
+	ret_text[0] = '\0';
+	if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
+		return;
+	if (own.ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &v4->sin_addr, ret_text,
+				INET6_ADDRSTRLEN);
+	else if (own.ss_family == AF_INET6)
+		(void)inet_ntop(AF_INET6, &v6->sin6_addr, ret_text,
+				INET6_ADDRSTRLEN);
+}

@@ -12,4 +12,8 @@
 int remote_dial(const struct sockaddr_storage *to, socklen_t to_octets,
 		const char *from4, const char *from6, int *ret_fd);
 
+/* Our address on a connection, as text; ret_text has INET6_ADDRSTRLEN octets
+ * and stays empty where there is none. */
+void remote_dial_own_address(int fd, char *ret_text);
+
 #endif

@@ -1,6 +1,7 @@
 #include "deliver/smtp_conn.h"
 
 #include "base/mem.h"
+#include "deliver/remote_dial.h"
 #include "deliver/smtp_pump.h"
 
 #include <arpa/inet.h>
@@ -239,23 +240,6 @@ static void on_end(enum stream_end end, void *arg)
 	run(c);
 }
 
-static void see_own_address(struct smtp_conn *c)
-{
-	struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&own;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&own;
-	socklen_t size = sizeof(own);
-
-	if (getsockname(c->fd, (struct sockaddr *)&own, &size) < 0)
-		return;
-	if (own.ss_family == AF_INET)
-		(void)inet_ntop(AF_INET, &v4->sin_addr, c->own_address,
-				sizeof(c->own_address));
-	else if (own.ss_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, &v6->sin6_addr, c->own_address,
-				sizeof(c->own_address));
-}
-
 static void on_connected(int fd, short what, void *arg)
 {
 	static const struct stream_callbacks callbacks = {
@@ -275,7 +259,7 @@ static void on_connected(int fd, short what, void *arg)
 		close_because(c, SMTP_END_NO_CONNECTION, "no connection",
 			      strerrordesc_np(error));
 	} else {
-		see_own_address(c);
+		remote_dial_own_address(fd, c->own_address);
 		c->stream = stream_new(c->base, fd, &callbacks, c);
 		c->fd = -1;
 	}
