@@ -1,6 +1,9 @@
 #include "receive/origin_policy.h"
 
+#include "base/mem.h"
 #include "mail/dmarc.h"
+#include "mail/field.h"
+#include "mail/from.h"
 #include "receive/session-private.h"
 #include "smtp/name.h"
 
@@ -94,13 +97,52 @@ static enum authres_result sender_result(const struct session *s,
 	return AUTHRES_FAIL;
 }
 
+static struct slice own_of(const struct session *s, const struct slice *domains,
+			   size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_ours(s, domains[i]))
+			return domains[i];
+	return S("");
+}
+
+/* Of any From field of the header section. */
+static struct slice own_in(const struct session *s, struct slice section)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(FROM_ARENA_OCTETS);
+	struct slice own = S("");
+	struct field field;
+	struct from from;
+
+	while (own.n == 0 && field_next(&section, &field)) {
+		if (!field_is(&field, S("From")))
+			continue;
+		arena_clear(arena);
+		from_parse(field.value, arena, &from);
+		own = own_of(s, from.domains, from.domain_count);
+	}
+	return arena_copy(s->server->scratch, own);
+}
+
+/* `verify` names no author where there are several From fields, and where it
+ * has no answer: then it is looked for here. */
 static struct slice own_author(const struct session *s,
 			       const struct msg_verified *answer)
 {
-	for (size_t i = 0; i < answer->from_domains.count; i++)
-		if (is_ours(s, answer->from_domains.items[i]))
-			return answer->from_domains.items[i];
-	return S("");
+	const struct transaction *t = s->tx;
+	const struct slices known = answer->from_domains;
+	AUTO(arena_free) struct arena *arena = NULL;
+	size_t n = t->header.octets;
+	char *section;
+
+	if (known.count > 0)
+		return own_of(s, known.items, known.count);
+	arena = arena_new(n + 4096);
+	section = arena_alloc(arena, n + 1);
+	/* What cannot be read is not delivered either. */
+	if (content_read(t->content, section, n, t->own.n) != 0)
+		return S("");
+	return own_in(s, (struct slice){ section, n });
 }
 
 static const struct reply *refuse_own(const struct session *s,

@@ -19,6 +19,11 @@
 #define OURS  HELLO "MAIL FROM:<alice@example.com>\r\n" TO
 #define NOONE HELLO "MAIL FROM:<>\r\n" TO
 #define BODY  "DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\n"
+#define FROM  "DATA\r\nFrom: a@example.com\r\n\r\nhello\r\n.\r\n"
+#define TWICE                                                                  \
+	"DATA\r\nFrom: a@b.example\r\nFrom: <a@EXAMPLE.com>\r\n"               \
+	"\r\nhello\r\n.\r\n"
+#define FALSE "DATA\r\nSubject: x\r\n\r\nFrom: a@example.com\r\n.\r\n"
 #define TAKEN "220, 250, 250 2.1.0, 250 2.1.5, 354, 250 2.0.0"
 #define NO    "220, 250, 250 2.1.0, 250 2.1.5, 354, 550 5.7.1"
 #define LATER "220, 250, 250 2.1.0, 250 2.1.5, 354, 451 4.7.1"
@@ -170,6 +175,30 @@ static const struct {
 	  .verified = { .from_domains = { &example, ONE },
 			.alignment = AUTHRES_TEMPERROR },
 	  .want = LATER },
+	{ .name = "our author, and nobody answers",
+	  .input = TX FROM,
+	  .verified = { .dmarc = AUTHRES_TEMPERROR,
+			.alignment = AUTHRES_TEMPERROR },
+	  .want = LATER },
+	{ .name = "our author in the body, and nobody answers",
+	  .input = TX FALSE,
+	  .verified = { .dmarc = AUTHRES_TEMPERROR,
+			.alignment = AUTHRES_TEMPERROR },
+	  .want = TAKEN },
+	{ .name = "our author, nobody answers, and nobody asks",
+	  .input = TX FROM,
+	  .no_own_check = true,
+	  .verified = { .dmarc = AUTHRES_TEMPERROR,
+			.alignment = AUTHRES_TEMPERROR },
+	  .want = TAKEN },
+	{ .name = "our author in one of two fields, and that is marked",
+	  .input = TX TWICE,
+	  .marks_dmarc = true,
+	  .verified = { .results = { &resinfo, ONE },
+			.dmarc = AUTHRES_PERMERROR,
+			.policy = DMARC_REJECT,
+			.alignment = AUTHRES_FAIL },
+	  .want = NO },
 	{ .name = "another's author",
 	  .input = TX BODY,
 	  .verified = { .from_domains = { &other, ONE },
