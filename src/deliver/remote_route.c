@@ -197,8 +197,10 @@ static void add_hop(struct remote_route *r, const struct host *host,
 	hop.sts = has_dane(host) ? STS_NONE : r->sts.mode;
 	hop.is_unnamed = hop.sts != STS_NONE && !has_named(r, host->name);
 	hop.security = demanded_by(host, hop.sts, rules);
-	hop.tlsa = copy_slices(host->tlsa, r->arena);
-	hop.has_tlsa = host->has_tlsa;
+	if (!rules->is_smarthost) { /* they speak of its port 25 */
+		hop.tlsa = copy_slices(host->tlsa, r->arena);
+		hop.has_tlsa = host->has_tlsa;
+	}
 	hop.is_host_proven =
 		r->is_secure || r->domain.n == 0 ||
 		(r->sts.mode == STS_ENFORCE && has_named(r, host->name));

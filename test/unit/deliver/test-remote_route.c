@@ -148,12 +148,27 @@ static void test_failures_are_told(void **state)
 	remote_route_free(&r);
 }
 
+/* With TLSA records they alone decide, and the roots are not asked. */
+static void test_a_smarthost_is_proven_by_the_roots(void **state)
+{
+	const struct remote_rules rules = { .port = 587, .is_smarthost = true };
+	const struct msg_route m = route_of(STS_NONE, &hosts[WITH_TLSA], 1);
+	struct remote_route *r = remote_route_new(&m, S(""), &rules);
+
+	(void)state;
+	assert_int_equal(remote_route_count(r), 1);
+	assert_int_equal(remote_route_hop(r, 0)->security, SMTP_VERIFIED);
+	assert_int_equal(remote_route_hop(r, 0)->tlsa.count, 0);
+	remote_route_free(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hops),
 		cmocka_unit_test(test_nobody_is_named),
 		cmocka_unit_test(test_failures_are_told),
+		cmocka_unit_test(test_a_smarthost_is_proven_by_the_roots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
