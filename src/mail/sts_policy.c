@@ -29,6 +29,8 @@ const char *sts_mode_word(enum sts_mode mode)
 
 static const char *take_version(struct reader *r, struct slice value)
 {
+	if (r->has_version)
+		return NULL; /* the first one counts, as of all but mx */
 	r->has_version = true;
 	return slice_equal(value, S("STSv1")) ? NULL
 					      : "its version is not STSv1";
@@ -37,7 +39,7 @@ static const char *take_version(struct reader *r, struct slice value)
 static const char *take_mode(struct reader *r, struct slice value)
 {
 	if (r->has_mode)
-		return NULL; /* the first one counts */
+		return NULL;
 	for (int i = STS_NONE; i <= STS_ENFORCE; i++) {
 		if (!slice_equal(value, slice_of(mode_words[i])))
 			continue;
