@@ -181,6 +181,7 @@ const char pg_schema[] =
 	" LEFT JOIN hold h ON h.queue_id = r.queue_id "
 #define ENTRY ENTRY_OF("recipient")
 
+#define TLS "SELECT destination, level, seen, reason FROM domain_tls "
 #define STS                                                                    \
 	"SELECT domain, id, mode, max_age, patterns, fetched, tried, used"     \
 	" FROM sts_policy "
@@ -295,21 +296,20 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		"  AND excluded.seen >= d.seen + 3600",
 	[PG_FORGET_TLS] = "DELETE FROM domain_tls WHERE destination = $1",
 	[PG_EXPIRE_TLS] = "DELETE FROM domain_tls WHERE seen <= $1",
-	[PG_LOAD_TLS] = "SELECT destination, level, seen, reason"
-			" FROM domain_tls WHERE destination = $1",
-	[PG_LIST_TLS] = "SELECT destination, level, seen, reason"
-			" FROM domain_tls WHERE destination > $1"
-			" ORDER BY destination LIMIT $2",
+	[PG_LOAD_TLS] = TLS "WHERE destination = $1",
+	[PG_LIST_TLS] = TLS "WHERE destination > $1"
+			    " ORDER BY destination LIMIT $2",
 	[PG_KEEP_STS] =
 		"INSERT INTO sts_policy AS p VALUES"
 		" ($1, $2, $3, $4, $5, $6, $7, $8)"
 		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
 		" mode = excluded.mode, max_age = excluded.max_age,"
 		" patterns = excluded.patterns, fetched = excluded.fetched,"
-		" tried = excluded.tried WHERE excluded.fetched >= p.fetched",
+		" tried = excluded.tried WHERE excluded.fetched >= p.fetched"
+		" OR p.fetched > $8",
 	[PG_USE_STS] = "UPDATE sts_policy SET used = $2 WHERE domain = $1",
-	[PG_EXPIRE_STS] = "DELETE FROM sts_policy"
-			  " WHERE fetched + max_age <= $1",
+	[PG_EXPIRE_STS] =
+		"DELETE FROM sts_policy WHERE fetched + max_age <= $1",
 	[PG_LOAD_STS] = STS "WHERE domain = $1",
 	[PG_LIST_STS] =
 		STS "WHERE tried + greatest(3600, least(86400, max_age / 2))"
@@ -325,9 +325,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
 		" ON CONFLICT (day, domain, fact) DO UPDATE SET"
 		" messages = c.messages + excluded.messages",
 	[PG_EXPIRE_DMARC] = "DELETE FROM dmarc_count WHERE day < $1",
-	[PG_LIST_DMARC] = "SELECT fact, messages FROM dmarc_count"
-			  " WHERE day = $1 AND domain = $2"
-			  " ORDER BY fact LIMIT $3",
+	[PG_LIST_DMARC] =
+		"SELECT fact, messages FROM dmarc_count WHERE day = $1"
+		" AND domain = $2 ORDER BY fact LIMIT $3",
 	[PG_COUNT_TLS] =
 		"INSERT INTO tls_count AS c SELECT $1::bigint, $2::bytea,"
 		" CASE WHEN EXISTS (SELECT FROM tls_count"
@@ -340,9 +340,10 @@ const char *const pg_sql[PG_STATEMENTS] = {
 	[PG_ADD_TLS_REPORT] = "INSERT INTO tls_report VALUES ($1, $2, $3, 0)"
 			      " ON CONFLICT (day, domain) DO NOTHING",
 	[PG_TAKE_TLS_REPORT] =
-		"UPDATE tls_report SET due = $2, tries = tries + 1"
-		" WHERE (day, domain) IN (SELECT day, domain FROM tls_report"
+		"WITH next AS MATERIALIZED (SELECT day, domain FROM tls_report"
 		"  WHERE due <= $1 ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)"
+		"UPDATE tls_report SET due = $2, tries = tries + 1"
+		" WHERE (day, domain) IN (SELECT day, domain FROM next)"
 		" RETURNING day, domain, due, tries",
 	[PG_END_TLS_REPORT] =
 		"DELETE FROM tls_report WHERE day = $1 AND domain = $2",

@@ -227,7 +227,8 @@ const char *const store_sql[STATEMENT_COUNT] = {
 		" ON CONFLICT (domain) DO UPDATE SET id = excluded.id,"
 		" mode = excluded.mode, max_age = excluded.max_age,"
 		" patterns = excluded.patterns, fetched = excluded.fetched,"
-		" tried = excluded.tried WHERE excluded.fetched >= fetched",
+		" tried = excluded.tried WHERE excluded.fetched >= fetched"
+		" OR fetched > ?8", /* the clock was wrong then */
 	[ST_USE_STS] = "UPDATE sts_policy SET used = ?2 WHERE domain = ?1",
 	[ST_EXPIRE_STS] = "DELETE FROM sts_policy WHERE fetched + max_age <= ?",
 	[ST_LOAD_STS] = STS "WHERE domain = ?",

@@ -43,10 +43,10 @@ void tls_counts_free(struct tls_counts **counts)
 
 /* --- writing ------------------------------------------------------------------------ */
 
-/* Not all domains' at once. */
+/* Not all domains' at once, and not before all have written what they saw. */
 static int64_t due_of(int64_t day)
 {
-	return (day + 1) * TLSRPT_DAY_S +
+	return (day + 1) * TLSRPT_DAY_S + TLS_REPORT_DELAY_S +
 	       schedule_random() % TLS_REPORT_SPREAD_S;
 }
 

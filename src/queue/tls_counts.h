@@ -11,8 +11,9 @@
 
 enum {
 	TLS_COUNTS_MS = 60000,
-	TLS_COUNTS_MAX = 256, /* that are gathered, each of many sessions */
-	TLS_REPORT_SPREAD_S = 14400, /* after the day: RFC 8460 4.1 */
+	TLS_COUNTS_MAX = 256,     /* that are gathered, each of many sessions */
+	TLS_REPORT_DELAY_S = 600, /* after the day, and then */
+	TLS_REPORT_SPREAD_S = 14400, /* at some time: RFC 8460 4.1 */
 };
 
 struct tls_counts;

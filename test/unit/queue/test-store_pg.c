@@ -335,6 +335,27 @@ static void test_the_last_two_of_a_message(void **state)
 		0);
 }
 
+/* The planner may run an inner query once for each row. */
+static void test_one_report_is_taken_at_a_time(void **state)
+{
+	struct nodes *n = *state;
+	struct store_tls_report r;
+
+	(void)postgres_run(&server,
+			   "DELETE FROM culver.tls_report;"
+			   "INSERT INTO culver.tls_report VALUES (1,'a',1,0);"
+			   "ANALYZE culver.tls_report;"
+			   "INSERT INTO culver.tls_report"
+			   " SELECT i, 'a', i, 0 FROM generate_series(2, 9) i");
+	assert_int_equal(store_begin(n->store[0]), 0);
+	assert_int_equal(
+		store_take_tls_report(n->store[0], 100, 200, n->arena, &r), 0);
+	assert_int_equal(store_commit(n->store[0]), 0);
+	assert_int_equal(postgres_run(&server, "SELECT sum(tries)::bigint"
+					       " FROM culver.tls_report"),
+			 1);
+}
+
 static void test_two_cannot_be_one_node(void **state)
 {
 	struct nodes *n = *state;
@@ -360,6 +381,7 @@ int main(void)
 		TEST(test_any_octets_are_kept),
 		TEST(test_a_big_content_is_shared),
 		TEST(test_the_last_two_of_a_message),
+		TEST(test_one_report_is_taken_at_a_time),
 		TEST(test_two_cannot_be_one_node),
 		TEST(test_a_start_of_the_database_gives_time),
 	};

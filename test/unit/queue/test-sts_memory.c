@@ -178,6 +178,17 @@ static void test_the_newer_one_counts(void **state)
 		slice_equal(ask(w, "one.example", BEGIN + 500)->id, S("v3")));
 }
 
+static void test_the_clock_was_ahead(void **state)
+{
+	struct world *w = *state;
+
+	keep(w, "one.example", "v1", BEGIN + 1000 * DAY_S,
+	     BEGIN + 1000 * DAY_S);
+	keep(w, "one.example", "v2", BEGIN, BEGIN);
+	assert_true(
+		slice_equal(ask(w, "one.example", BEGIN + 10)->id, S("v2")));
+}
+
 static void test_it_ends(void **state)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(1 << 20);
@@ -250,6 +261,7 @@ static int run(const char *group)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_policy_is_kept),
 		TEST(test_the_newer_one_counts),
+		TEST(test_the_clock_was_ahead),
 		TEST(test_it_ends),
 		TEST(test_what_is_used_is_kept_fresh),
 		TEST(test_short_lives),
