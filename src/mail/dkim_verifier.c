@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { ARENA_OCTETS = 64 << 20 };
+enum {
+	ARENA_OCTETS = 64 << 20,
+	NAME_OCTETS = 253, /* RFC 1035 2.3.4, as text */
+};
 
 struct body_hash {
 	struct dkim_hash *hash;
@@ -135,8 +138,14 @@ static void begin(struct dkim_verifier *v, const struct field *f, int64_t now)
 		check_times(c, now);
 	if (c->state == CHECK_DONE)
 		return;
-	c->body = body_of(v, &c->s);
 	c->key_name = dkim_key_name(c->s.selector, c->s.domain, v->arena);
+	/* DNS cannot have it. To ask nonetheless would fail, and look like a
+	 * key that may be there later. */
+	if (c->key_name.n > NAME_OCTETS)
+		decide(c, (struct verdict){ AUTHRES_PERMERROR,
+					    "name of key is too long" });
+	else
+		c->body = body_of(v, &c->s);
 }
 
 struct dkim_verifier *dkim_verifier_new(const struct fields *fields,

@@ -407,6 +407,36 @@ static void test_too_many_signatures(void **state)
 	dkim_verifier_free(&v);
 }
 
+/* A name below the author's domain, of which nobody could say that DNS does not
+ * know it: it would be asked for again and again, and DMARC be in doubt. */
+static void test_long_name(void **state)
+{
+#define LABEL        "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz."
+#define NAMED(first) "v=1; a=ed25519-sha256; s=s; d=" first LABEL LABEL LABEL
+	/* 253 octets with "s._domainkey.", and 254 */
+	static const char *const tags[] = {
+		NAMED("abcdefghijklmnopqrstuvwxyz0123456789abcde.") "a.example;",
+		NAMED("abcdefghijklmnopqrstuvwxyz0123456789abcdef.") "a.example;",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct fields fields;
+		struct slice text = arena_format(a, "%s" H, tags[i]);
+		struct dkim_verifier *v =
+			begin(sign_message(key, text.p, MAIL, a), &fields);
+
+		assert_int_equal(dkim_verifier_key_name(v, 0).n,
+				 i == 0 ? 253 : 0);
+		assert_int_equal(dkim_verifier_result(v, 0)->result,
+				 i == 0 ? AUTHRES_TEMPERROR
+					: AUTHRES_PERMERROR);
+		dkim_verifier_free(&v);
+	}
+#undef NAMED
+#undef LABEL
+}
+
 static void test_facts(void **state)
 {
 	struct fields fields;
@@ -452,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_lookups),
 		cmocka_unit_test(test_too_many_signatures),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_facts),
 	};
 
