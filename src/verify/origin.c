@@ -1,5 +1,6 @@
 #include "verify/origin.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "dns/record.h"
 #include "mail/dkim_verifier.h"
@@ -59,6 +60,11 @@ static bool read_header(struct origin *o)
 	       fields_split((struct slice){ text, n }, o->arena, &o->fields);
 }
 
+static bool is_late(const struct origin *o)
+{
+	return clock_monotonic_ms() >= o->request->deadline_ms;
+}
+
 static bool feed_body(struct origin *o)
 {
 	const struct msg_verify *m = o->request->message;
@@ -69,7 +75,7 @@ static bool feed_body(struct origin *o)
 		return true;
 	at += (uint64_t)(o->fields.body.p - o->fields.section.p);
 	chunk = arena_alloc(o->arena, CHUNK_OCTETS);
-	while (at < m->content_octets) {
+	while (at < m->content_octets && !is_late(o)) {
 		uint64_t rest = m->content_octets - at;
 		size_t n = rest < CHUNK_OCTETS ? (size_t)rest : CHUNK_OCTETS;
 
@@ -221,7 +227,9 @@ static bool check_dkim(struct origin *o)
 	o->dkim = dkim_verifier_new(&o->fields, o->request->now_s);
 	ok = feed_body(o);
 	dkim_verifier_end_body(o->dkim);
-	for (size_t i = 0; ok && i < dkim_verifier_count(o->dkim); i++)
+	/* Without its key a signature is in doubt. */
+	for (size_t i = 0;
+	     ok && !is_late(o) && i < dkim_verifier_count(o->dkim); i++)
 		find_key(o, i);
 	if (ok)
 		add_signatures(o);

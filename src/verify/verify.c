@@ -81,7 +81,8 @@ static void check_origin(struct request *q, const struct spf_world *world)
 {
 	const struct origin_request request = { .fd = q->question.fd,
 						.message = &q->question.verify,
-						.now_s = clock_wall_s() };
+						.now_s = clock_wall_s(),
+						.deadline_ms = q->deadline_ms };
 
 	origin_check(world, &request, q->arena, &q->answer.verified);
 	q->answer.verified.id = q->question.verify.id;

@@ -165,7 +165,8 @@ static void run_case(size_t i)
 	};
 	const struct origin_request request = { .fd = fd,
 						.message = &message,
-						.now_s = 1528638000 };
+						.now_s = 1528638000,
+						.deadline_ms = UINT64_MAX };
 	struct msg_verified v;
 
 	for (size_t k = 0; k < LINES && cases[i].zone[k] != NULL; k++)
@@ -208,8 +209,9 @@ static void test_cut(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		const struct origin_request request = { .fd = fd,
-							.message =
-								&messages[i] };
+							.message = &messages[i],
+							.deadline_ms =
+								UINT64_MAX };
 		struct msg_verified v;
 
 		origin_check(&world, &request, arena, &v);
@@ -220,11 +222,38 @@ static void test_cut(void **state)
 	}
 }
 
+/* A body that takes too long to hash is no reason to begin anew: what needs none
+ * of it is known. */
+static void test_late(void **state)
+{
+	AUTO(arena_free) struct arena *arena = arena_new(ORIGIN_ARENA_OCTETS);
+	struct zone *z = zone_new(arena);
+	const struct spf_world world = { .ask = zone_ask, .arg = z };
+	AUTO(fd_close) int fd = content("", SIGNATURE HEADER BODY);
+	const struct msg_verify message = { .content_octets = strlen(
+						    SIGNATURE HEADER BODY) };
+	const struct origin_request request = { .fd = fd,
+						.message = &message,
+						.now_s = 1528638000 };
+	struct msg_verified v;
+
+	(void)state;
+	zone_add(z, S(KEY));
+	zone_add(z, S(REJECT));
+	origin_check(&world, &request, arena, &v);
+	assert_int_equal(v.dmarc, AUTHRES_TEMPERROR);
+	assert_int_equal(v.alignment, AUTHRES_TEMPERROR);
+	assert_int_equal(v.policy, DMARC_NONE);
+	assert_int_equal(v.from_domains.count, 1);
+	assert_true(slice_starts(v.results.items[0], S("dkim=temperror ")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
