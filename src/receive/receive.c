@@ -6,6 +6,7 @@
 #include "proc/dkim_signer.h"
 #include "proc/role.h"
 #include "receive/clients.h"
+#include "receive/dovecot.h"
 #include "receive/filter_set.h"
 #include "receive/generation.h"
 #include "receive/hooks.h"
@@ -25,21 +26,12 @@ enum {
 	LAST_WORDS_MS = 500, /* before the end of a drain's time */
 };
 
-/* One of Dovecot's sockets, and whether we have said that it is away. */
-struct dovecot_socket {
-	struct receive *receive;
-	const char *name;
-	enum socket_kind kind;
-	int error;
-};
-
 struct receive {
 	struct role_self *self;
 	struct server server;
 	struct clients *clients;
 	struct questions *questions;
-	struct userdb_client *users;
-	struct dovecot_socket logins_socket, users_socket;
+	struct dovecot *dovecot; /* from start() on */
 
 	struct signer *signer;
 	struct key_provider *keys; /* which ask the signer */
@@ -51,63 +43,6 @@ struct receive {
 	uint64_t drain_ms; /* the end of its time */
 	bool is_shut;
 };
-
-/* --- Dovecot's sockets ----------------------------------------------------------- */
-
-static void log_socket(struct dovecot_socket *d, int error, struct slice where)
-{
-	if (error == d->error)
-		return;
-	d->error = error;
-	if (error == 0)
-		LOG(LOG_INFO, NULL, "Dovecot's socket is back",
-		    log_string("kind", d->name), log_text("path", where));
-	else
-		LOG(LOG_WARNING, NULL, "Dovecot's socket cannot be reached",
-		    log_string("kind", d->name), log_text("path", where),
-		    log_string("error", strerrordesc_np(-error)));
-}
-
-static void on_socket(int fd, int error, bool has_more, struct slice where,
-		      void *arg)
-{
-	struct dovecot_socket *d = arg;
-
-	(void)has_more;
-	log_socket(d, error, where);
-	if (d->kind == SOCKET_AUTH_CLIENT)
-		login_client_connected(d->receive->server.logins, fd, error);
-	else
-		userdb_client_connected(d->receive->users, fd, error);
-}
-
-/* What only the conversation can tell; log_socket() said the rest. */
-static void on_dovecot(enum auth_event event, const char *text, void *arg)
-{
-	const struct dovecot_socket *d = arg;
-
-	switch (event) {
-	case AUTH_WRONG_SOCKET:
-	case AUTH_RESTRICTED:
-		LOG(LOG_ERROR, NULL, "Dovecot's socket is of no use",
-		    log_string("kind", d->name), log_string("reason", text));
-		break;
-	case AUTH_LOST:
-		LOG(LOG_INFO, NULL, "Dovecot closed its socket",
-		    log_string("kind", d->name), log_string("reason", text));
-		break;
-	case AUTH_CONNECTED:
-	case AUTH_UNREACHABLE:
-		break;
-	}
-}
-
-static void want_socket(void *arg)
-{
-	struct dovecot_socket *d = arg;
-
-	role_want_socket(d->receive->self, d->kind, S(""), 0, on_socket, d);
-}
 
 static size_t sign(const struct key_question *question, char *room, size_t n,
 		   void *arg)
@@ -145,12 +80,6 @@ static struct receive *ready(struct role_self *self, void *arg)
 	r->signer = signer_new(SIGN_MS);
 	r->keys = key_provider_new(sign, r);
 	assert(r->keys != NULL); /* memory was there */
-	r->logins_socket = (struct dovecot_socket){
-		.receive = r, .name = "logins", .kind = SOCKET_AUTH_CLIENT
-	};
-	r->users_socket = (struct dovecot_socket){ .receive = r,
-						   .name = "users",
-						   .kind = SOCKET_AUTH_USERDB };
 	return r;
 }
 
@@ -369,11 +298,10 @@ static void start(struct role_self *self, void *arg)
 	struct receive *r = arg;
 	struct server *s = &r->server;
 
-	s->logins = login_client_new(s->base, want_socket, &r->logins_socket);
-	r->users = userdb_client_new(s->base, want_socket, &r->users_socket);
-	login_client_on_event(s->logins, on_dovecot, &r->logins_socket);
-	userdb_client_on_event(r->users, on_dovecot, &r->users_socket);
-	s->resolver = resolver_new(s->base, r->users, s->hooks, &s->srs.keys);
+	r->dovecot = dovecot_new(self);
+	s->logins = dovecot_logins(r->dovecot);
+	s->resolver = resolver_new(s->base, dovecot_users(r->dovecot), s->hooks,
+				   &s->srs.keys);
 	r->questions = questions_new(self, s->resolver);
 	use(r, role_conf(self));
 	clients_start(r->clients);
@@ -394,8 +322,7 @@ static void receive_done(struct receive *r)
 	milter_set_release(&r->server.filters);
 	filter_log_free(&r->server.filter_log);
 	spooler_free(&r->server.spool);
-	login_client_free(&r->server.logins);
-	userdb_client_free(&r->users);
+	dovecot_free(&r->dovecot);
 	generation_free(&r->next);
 	domains_free(&r->domains);
 	tls_server_free(&r->tls);

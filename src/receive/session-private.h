@@ -174,6 +174,7 @@ enum step data_step(struct session *s);     /* ST_DATA */
 enum step chunk_step(struct session *s);    /* ST_CHUNK */
 enum step eat_step(struct session *s);      /* ST_EAT */
 enum step complete_step(struct session *s); /* ST_COMPLETE */
+void complete_hand_over(struct session *s); /* the last of its steps */
 void complete_cancel(struct transaction *t);
 enum step auth_step(struct session *s); /* ST_AUTH */
 void session_auth_free(struct session_auth **auth);
