@@ -7,12 +7,12 @@
 #include "mail/dkim_draft.h"
 #include "mail/dkim_hash.h"
 #include "mail/from.h"
+#include "proc/dkim_signer_header.h"
 #include "proc/dkim_signer_keys.h"
 
 #include <assert.h>
 
 enum {
-	FIRST_OCTETS = 16 << 10, /* most headers are in it */
 	RUN_OCTETS = 64 << 10,
 	CALL_OCTETS = 32 << 20,
 	TRIES = 2, /* `keyring` may have died of something else */
@@ -92,33 +92,7 @@ void dkim_sign_cancel(struct dkim_sign_call **call)
 		call_free(call);
 }
 
-/* --- the header ------------------------------------------------------------------- */
-
-/* Whether text goes on after the header section. */
-static bool is_over(const struct fields *fields, struct slice text)
-{
-	return slice_starts(slice_tail(text, fields->section.n), S("\r\n"));
-}
-
-/* Returns NULL, or what is wrong. */
-static const char *read_header(struct dkim_sign_call *c)
-{
-	for (size_t n = FIRST_OCTETS; n <= DKIM_SIGNER_HEADER_OCTETS; n *= 4) {
-		size_t octets = c->octets < n ? (size_t)c->octets : n;
-		char *text = arena_alloc(c->arena, octets + 1);
-		struct slice read = { text, octets };
-
-		if (file_read_at(c->fd, text, octets, 0) != 0)
-			return "the message cannot be read";
-		if (!fields_split(read, c->arena, &c->fields))
-			return "the header has too many fields";
-		if (octets == c->octets || is_over(&c->fields, read)) {
-			c->at = octets - c->fields.body.n;
-			return NULL;
-		}
-	}
-	return "the header is too big";
-}
+/* --- the keys --------------------------------------------------------------------- */
 
 static void want(struct dkim_sign_call *c, const struct dkim_signer_key *key)
 {
@@ -307,7 +281,8 @@ static void on_turn(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (c->hash == NULL) {
-		problem = read_header(c);
+		problem = dkim_signer_header_read(c->fd, c->octets, c->arena,
+						  &c->fields, &c->at);
 		if (problem == NULL)
 			choose_keys(c);
 		if (problem != NULL || c->count == 0) {
