@@ -258,7 +258,8 @@ void body_begin(struct session *s)
 
 	t->content = content_new(s->server->spool, on_ready, s);
 	t->adds_fields = session_is_submission(s);
-	t->watches_sieve = s->login == NULL && is_loopback(s);
+	t->watches_sieve =
+		s->login == NULL && (is_loopback(s) || session_is_local(s));
 	header_watch_init(&t->header);
 	delivered_watch_init(&t->delivered, alias);
 	tls_required_watch_init(&t->tls_required);

@@ -50,15 +50,15 @@ static void on_reply(const struct reply *reply, void *arg)
 }
 
 /* RFC 8689 4.1, 5: REQUIRETLS counts more than the field, which counts where we
- * know whose word it is. */
+ * know whose word it is: what a Sieve script sends on is a stranger's. */
 static enum tls_demand tls_demand(const struct session *s)
 {
 	const struct transaction *t = s->tx;
 
 	if (t->mail.requires_tls)
 		return TLS_DEMAND_REQUIRED;
-	return t->tls_required.is_no &&
-			       (s->login != NULL || session_is_local(s))
+	return t->tls_required.is_no && !t->is_from_sieve &&
+			       session_may_relay(s)
 		       ? TLS_DEMAND_NONE
 		       : TLS_DEMAND_USUAL;
 }

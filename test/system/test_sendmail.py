@@ -1,6 +1,7 @@
 """culver called as sendmail, mailq and newaliases: mail of this machine's own
 programs, over submit.sock."""
 
+import json
 import os
 import pwd
 import re
@@ -529,3 +530,17 @@ def test_report_to_a_user_of_this_machine(dovecot, tag):
         content = one(dovecot, tag, "carol@example.com")
         assert b"report-type=delivery-status" in content
         wait_for(lambda: host.culver.queue_size() == 0, 10)
+
+
+@pytest.mark.parametrize("field, tls", [
+    ("X-Note: mine", "not required"), ("X-Sieve: a script", "usual")])
+def test_whose_word_it_is_that_tls_is_not_required(host, tag, field, tls):
+    """What a script of Sieve sends on was written by a stranger."""
+    recipient = f"{tag}@away.invalid"
+    host.sendmail("-i", recipient, content=(
+        f"TLS-Required: No\n{field}\nSubject: x\n\ntext\n").encode())
+    entries = [json.loads(line) for line in host.culver.ctl(
+        "--json", "queue", "list").stdout.splitlines()]
+    found = [e for e in entries if e["recipient"] == recipient]
+    assert [e["tls"] for e in found] == [tls], entries
+    host.culver.ctl("queue", "drop", found[0]["id"])
