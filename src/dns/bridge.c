@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -144,6 +145,22 @@ void dns_bridge_stop(struct dns_bridge *bridge)
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
+static void wake_all(struct question_list *list)
+{
+	struct question *q;
+
+	TAILQ_FOREACH(q, list, entry)
+		(void)pthread_cond_signal(&q->on_answer);
+}
+
+void dns_bridge_wake(struct dns_bridge *bridge)
+{
+	(void)pthread_mutex_lock(&bridge->lock);
+	wake_all(&bridge->fresh);
+	wake_all(&bridge->asked);
+	(void)pthread_mutex_unlock(&bridge->lock);
+}
+
 struct dns_bridge *dns_bridge_new(struct event_base *base, struct dns *dns)
 {
 	struct dns_bridge *b = mem_new(sizeof(*b));
@@ -196,38 +213,42 @@ static struct question *question_new(struct dns_bridge *b, struct slice name,
 }
 
 /* Locked. Returns whether it is answered. */
-static bool wait_for(struct question *q, uint64_t deadline_ms)
+static bool wait_for(struct question *q, uint64_t limit_ms,
+		     const _Atomic uint64_t *deadline_ms)
 {
-	const struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
-					.tv_nsec = (long)(deadline_ms % 1000) *
-						   1000000L };
+	while (!q->is_answered) {
+		uint64_t end = atomic_load(deadline_ms);
+		struct timespec until;
 
-	while (!q->is_answered)
-		if (pthread_cond_timedwait(&q->on_answer, &q->bridge->lock,
-					   &until) == ETIMEDOUT)
+		if (end > limit_ms)
+			end = limit_ms;
+		if (clock_monotonic_ms() >= end)
 			break;
+		until.tv_sec = (time_t)(end / 1000);
+		until.tv_nsec = (long)(end % 1000) * 1000000L;
+		(void)pthread_cond_timedwait(&q->on_answer, &q->bridge->lock,
+					     &until);
+	}
 	return q->is_answered;
 }
 
 /* Locked. */
-static uint64_t hurried(const struct dns_bridge *b, uint64_t deadline_ms)
+static uint64_t limit_of(const struct dns_bridge *b)
 {
-	uint64_t soon = clock_monotonic_ms() + HURRIED_MS;
-
-	return b->silent >= SILENT_MAX && soon < deadline_ms ? soon
-							     : deadline_ms;
+	return b->silent >= SILENT_MAX ? clock_monotonic_ms() + HURRIED_MS
+				       : UINT64_MAX;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): what, until when, and where to */
 void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,
-		    enum dns_type type, uint64_t deadline_ms,
+		    enum dns_type type, const _Atomic uint64_t *deadline_ms,
 		    struct arena *arena, struct dns_answer *ret_answer)
 {
 	const uint64_t one = 1;
 	struct question *q;
 
 	fail(ret_answer, "no time is left");
-	if (clock_monotonic_ms() >= deadline_ms)
+	if (clock_monotonic_ms() >= atomic_load(deadline_ms))
 		return;
 	q = question_new(bridge, name, type);
 	(void)pthread_mutex_lock(&bridge->lock);
@@ -236,7 +257,7 @@ void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,
 	} else {
 		TAILQ_INSERT_TAIL(&bridge->fresh, q, entry);
 		(void)!write(bridge->wake_fd, &one, sizeof(one));
-		if (wait_for(q, hurried(bridge, deadline_ms))) {
+		if (wait_for(q, limit_of(bridge), deadline_ms)) {
 			copy_answer(&q->answer, arena, ret_answer);
 			question_free(q);
 		} else {

@@ -19,7 +19,7 @@ void dns_bridge_free(struct dns_bridge **bridge);
 void dns_bridge_stop(struct dns_bridge *bridge);
 
 /*
- * By any thread but the loop's: asks and waits, at most until deadline_ms of
+ * By any thread but the loop's: asks and waits, at most until *deadline_ms of
  * clock_monotonic_ms(), after which the answer is DNS_FAILED. name: as for
  * dns_ask(). What *ret_answer holds is in arena, which is the caller's.
  *
@@ -29,7 +29,10 @@ void dns_bridge_stop(struct dns_bridge *bridge);
  */
 /* NOLINTNEXTLINE(readability-function-size): what, until when, and where to */
 void dns_bridge_ask(struct dns_bridge *bridge, struct slice name,
-		    enum dns_type type, uint64_t deadline_ms,
+		    enum dns_type type, const _Atomic uint64_t *deadline_ms,
 		    struct arena *arena, struct dns_answer *ret_answer);
+
+/* By the loop's thread: a deadline was moved, and who waits looks again. */
+void dns_bridge_wake(struct dns_bridge *bridge);
 
 #endif

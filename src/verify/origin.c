@@ -7,6 +7,7 @@
 #include "mail/dmarc.h"
 #include "mail/header.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 enum {
@@ -62,7 +63,7 @@ static bool read_header(struct origin *o)
 
 static bool is_late(const struct origin *o)
 {
-	return clock_monotonic_ms() >= o->request->deadline_ms;
+	return clock_monotonic_ms() >= atomic_load(o->request->deadline_ms);
 }
 
 static bool feed_body(struct origin *o)

@@ -15,9 +15,9 @@ struct origin_request {
 	int fd; /* the content's, read from offset 0 */
 	const struct msg_verify *message;
 	int64_t now_s; /* wall clock */
-	/* By clock_monotonic_ms(): a body that is not read by then is no longer
+	/* By clock_monotonic_ms(), and it may move: a body that is not read by then is no longer
 	 * hashed, and its signatures are in doubt. */
-	uint64_t deadline_ms;
+	const _Atomic uint64_t *deadline_ms;
 };
 
 /* All of *ret_verified but the id; it lives in arena. */

@@ -10,6 +10,7 @@
 #include "verify/pool.h"
 #include "verify/spf.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ struct request {
 	struct verify *verify;
 	struct link *from; /* NULL: nobody waits for it any more */
 	struct arena *arena;
-	uint64_t deadline_ms;
+	_Atomic uint64_t deadline_ms; /* 0: nobody waits for it */
 	struct slice hostname;
 	struct message question, answer; /* in arena */
 };
@@ -54,7 +55,7 @@ static void ask_dns(struct slice name, enum dns_type type, struct arena *arena,
 {
 	const struct request *q = arg;
 
-	dns_bridge_ask(q->verify->bridge, name, type, q->deadline_ms, arena,
+	dns_bridge_ask(q->verify->bridge, name, type, &q->deadline_ms, arena,
 		       ret_answer);
 }
 
@@ -82,7 +83,8 @@ static void check_origin(struct request *q, const struct spf_world *world)
 	const struct origin_request request = { .fd = q->question.fd,
 						.message = &q->question.verify,
 						.now_s = clock_wall_s(),
-						.deadline_ms = q->deadline_ms };
+						.deadline_ms =
+							&q->deadline_ms };
 
 	origin_check(world, &request, q->arena, &q->answer.verified);
 	q->answer.verified.id = q->question.verify.id;
@@ -95,6 +97,8 @@ static void run(void *job)
 					 .arg = q,
 					 .hostname = q->hostname };
 
+	if (atomic_load(&q->deadline_ms) == 0)
+		return;
 	if (q->question.type == MESSAGE_SPF_WANTED)
 		check_spf(q, &world);
 	else
@@ -156,7 +160,7 @@ static struct request *request_new(struct verify *v, struct link *from)
 	q->verify = v;
 	q->from = from;
 	q->question.fd = q->answer.fd = -1;
-	q->deadline_ms = clock_monotonic_ms() + JOB_MS;
+	atomic_init(&q->deadline_ms, clock_monotonic_ms() + JOB_MS);
 	q->arena = arena_new(ARENA_OCTETS);
 	q->hostname =
 		arena_copy(q->arena, slice_of(role_conf(v->self)->hostname));
@@ -210,6 +214,15 @@ static void on_verify(struct verify *v, struct link *from, struct message *m)
 	}
 }
 
+/* Threads are few, and one client could begin and leave any number of checks
+ * that wait for its own DNS. */
+static void forget(struct request *q)
+{
+	q->from = NULL;
+	atomic_store(&q->deadline_ms, 0);
+	dns_bridge_wake(q->verify->bridge);
+}
+
 static uint64_t id_of(const struct request *q)
 {
 	return q->answer.type == MESSAGE_SPF ? q->answer.spf.id
@@ -223,7 +236,7 @@ static void on_cancel(const struct verify *v, const struct link *from,
 
 	TAILQ_FOREACH(q, &v->requests, entry)
 		if (q->from == from && id_of(q) == id)
-			q->from = NULL;
+			forget(q);
 }
 
 /* --- the links -------------------------------------------------------------------- */
@@ -253,7 +266,7 @@ static void on_peer_gone(struct role_self *self, struct link *peer, void *arg)
 	(void)self;
 	TAILQ_FOREACH(q, &v->requests, entry)
 		if (q->from == peer)
-			q->from = NULL;
+			forget(q);
 }
 
 /* --- configuration ------------------------------------------------------------------ */

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-enum { THREADS = 8, LONG_MS = 60000 };
+enum { THREADS = 8, LONG_MS = 60000, NEVER_MS = 1 << 30 };
 
 static const struct slice text = SLICE("\5hello");
 
@@ -32,7 +32,7 @@ static const struct dns_answer *find(struct slice name, enum dns_type type,
 struct asker {
 	struct dns_bridge *bridge;
 	struct slice name;
-	uint64_t deadline_ms;
+	_Atomic uint64_t deadline_ms;
 	struct arena *arena;
 	struct dns_answer answer;
 	pthread_t thread;
@@ -42,7 +42,7 @@ static void *ask(void *arg)
 {
 	struct asker *a = arg;
 
-	dns_bridge_ask(a->bridge, a->name, DNS_TXT, a->deadline_ms, a->arena,
+	dns_bridge_ask(a->bridge, a->name, DNS_TXT, &a->deadline_ms, a->arena,
 		       &a->answer);
 	return NULL;
 }
@@ -121,6 +121,27 @@ static void test_no_answer_in_time(void **state)
 	assert_int_equal(unseen.answer.result, DNS_FAILED);
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(fake_dns_open(dns), 0);
+	dns_bridge_free(&b);
+	fake_dns_free(&dns);
+	event_base_free(base);
+}
+
+/* Nobody waits for what it asks any more. */
+static void test_deadline_moves(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct dns *dns = fake_dns_new(find, NULL);
+	struct dns_bridge *b = dns_bridge_new(base, dns);
+	struct asker asker;
+
+	(void)state;
+	begin(&asker, b, S("a.example"), NEVER_MS);
+	while (fake_dns_open(dns) == 0)
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	asker.deadline_ms = 0;
+	dns_bridge_wake(b);
+	end(&asker);
+	assert_int_equal(asker.answer.result, DNS_FAILED);
 	dns_bridge_free(&b);
 	fake_dns_free(&dns);
 	event_base_free(base);
@@ -212,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_no_answer_in_time),
+		cmocka_unit_test(test_deadline_moves),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_stop),
 	};
