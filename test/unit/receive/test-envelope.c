@@ -108,6 +108,11 @@ void handover_abandon(struct handover **handover)
 	assert_null(*handover);
 }
 
+void origin_cancel(struct origin *o)
+{
+	assert_false(o->is_asked);
+}
+
 /* --- the world ---------------------------------------------------------------------- */
 
 struct world {
