@@ -1,5 +1,6 @@
 #include "conf/aliases.h"
 
+#include "base/blank.h"
 #include "base/mem.h"
 #include "conf/via.h"
 #include "smtp/name.h"
@@ -41,20 +42,6 @@ struct parser {
 
 /* For "%.*s" in a message; long ones are cut. */
 #define SHOW(s) (int)((s).n < 80 ? (s).n : 80), (s).p != NULL ? (s).p : ""
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct slice trim(struct slice s)
-{
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = slice_tail(s, 1);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 /* --- the left side -------------------------------------------------------------- */
 
@@ -147,7 +134,7 @@ static size_t count_targets(struct slice list)
 
 	while (list.n > 0) {
 		(void)slice_cut(list, ',', &item, &list);
-		count += trim(item).n > 0;
+		count += blank_trim(item).n > 0;
 	}
 	return count;
 }
@@ -166,7 +153,7 @@ static bool read_targets(struct parser *p, struct slice list,
 	targets = arena_array(p->arena, count, sizeof(*targets));
 	while (list.n > 0) {
 		(void)slice_cut(list, ',', &item, &list);
-		item = trim(item);
+		item = blank_trim(item);
 		arena_clear(p->scratch);
 		if (item.n > 0 &&
 		    !read_target(p, item, &targets[alias->count++]))
@@ -191,7 +178,7 @@ static bool read_right_side(struct parser *p, struct slice in,
 			    struct alias *alias)
 {
 	if (in.n > 0 && in.p[0] == '|')
-		return read_command(p, trim(slice_tail(in, 1)), alias);
+		return read_command(p, blank_trim(slice_tail(in, 1)), alias);
 	return read_targets(p, in, alias);
 }
 
@@ -226,7 +213,7 @@ static bool read_line(struct parser *p, struct slice line)
 	struct alias alias = { .line = p->line };
 	struct slice user, list;
 
-	line = trim(line);
+	line = blank_trim(line);
 	if (line.n == 0 || line.p[0] == '#')
 		return true;
 	if (!check_text(p, line))
@@ -234,7 +221,7 @@ static bool read_line(struct parser *p, struct slice line)
 	if (!slice_cut(line, ':', &user, &list))
 		return FAIL(p, "no \":\"; write USER: TARGET, TARGET");
 	if (!read_user(p, slice_trim(user), &alias.user) ||
-	    !read_right_side(p, trim(list), &alias))
+	    !read_right_side(p, blank_trim(list), &alias))
 		return false;
 	add(p->aliases, &alias);
 	return true;
@@ -327,7 +314,7 @@ static struct slice join_lines(struct slice text, struct arena *arena)
 
 	memcpy(p, text.p, text.n);
 	for (size_t i = 0; i < text.n; i++)
-		if (is_blank(p[i]))
+		if (blank_is(p[i]))
 			p[i] = ' ';
 	return (struct slice){ p, text.n };
 }
@@ -344,7 +331,7 @@ bool aliases_parse_targets(struct slice text, struct slice domain,
 	struct alias alias = { .user = ret_alias->user,
 			       .line = ret_alias->line };
 
-	text = trim(text);
+	text = blank_trim(text);
 	if (text.n > 0 && text.n <= LINE_OCTETS && text.p[0] != '|')
 		text = join_lines(text, arena);
 	p.domain = arena_copy(arena, domain);

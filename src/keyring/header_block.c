@@ -1,25 +1,12 @@
 #include "keyring/header_block.h"
 
+#include "base/blank.h"
+
 struct tags {
 	struct header_block block;
 	unsigned versions, domains, selectors, algorithms, signatures;
 	bool is_version_1, is_empty;
 };
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Without folding white space at both ends. */
-static struct slice trim(struct slice s)
-{
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = slice_tail(s, 1);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 static bool is_alpha(char c)
 {
@@ -65,12 +52,12 @@ static const char *read_tags(struct slice list, struct header_block *ret_block)
 		struct slice tag, name, value;
 
 		(void)slice_cut(list, ';', &tag, &list);
-		if (list.n == 0 && trim(tag).n == 0)
+		if (list.n == 0 && blank_trim(tag).n == 0)
 			break; /* after a last semicolon */
 		if (!slice_cut(tag, '=', &name, &value) ||
-		    !is_tag_name(trim(name)))
+		    !is_tag_name(blank_trim(name)))
 			return "its signature field is no list of tags";
-		add_tag(&t, trim(name), trim(value));
+		add_tag(&t, blank_trim(name), blank_trim(value));
 	}
 	if (t.versions != 1 || t.domains != 1 || t.selectors != 1 ||
 	    t.algorithms != 1 || !t.is_version_1)

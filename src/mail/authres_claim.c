@@ -1,6 +1,7 @@
 /* Whose an Authentication-Results field says it is: RFC 8601 2.2, 2.5. */
 #include "mail/authres.h"
 
+#include "base/blank.h"
 #include "base/mem.h"
 #include "smtp/name.h"
 
@@ -10,11 +11,6 @@ enum {
 	ID_OCTETS = 1024, /* of a longer one no more is read */
 	ARENA_OCTETS = 65536,
 };
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 /* Goes behind the comment at *at. Returns false if it has no end. */
 static bool skip_comment(struct slice in, size_t *at)
@@ -40,7 +36,7 @@ static bool skip_blanks(struct slice in, size_t *at)
 		if (in.p[*at] == '(') {
 			if (!skip_comment(in, at))
 				return false;
-		} else if (is_blank(in.p[*at])) {
+		} else if (blank_is(in.p[*at])) {
 			(*at)++;
 		} else {
 			break;
@@ -73,7 +69,7 @@ static bool take(struct id *id, struct slice in, size_t *at)
 	} else if (id->is_quoted) {
 		if (c == '\\' && *at + 1 < in.n)
 			c = in.p[++*at];
-		if (!is_blank(c))
+		if (!blank_is(c))
 			id->text[id->n++] = c;
 	} else if (is_id_octet(c)) {
 		id->text[id->n++] = c;

@@ -1,21 +1,8 @@
 #include "mail/dkim_tags.h"
 
+#include "base/blank.h"
+
 #include <openssl/evp.h>
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Without blanks and folding at both ends. */
-static struct slice trim(struct slice s)
-{
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = slice_tail(s, 1);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 static bool is_alpha(char c)
 {
@@ -40,7 +27,7 @@ static bool is_value(struct slice s)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if ((c < ' ' && !is_blank(s.p[i])) || c == 127)
+		if ((c < ' ' && !blank_is(s.p[i])) || c == 127)
 			return false;
 	}
 	return slice_is_utf8(s);
@@ -53,8 +40,8 @@ static bool add(struct dkim_tags *tags, struct slice text)
 	if (tags->count == DKIM_TAGS_MAX ||
 	    !slice_cut(text, '=', &tag.name, &tag.raw))
 		return false;
-	tag.name = trim(tag.name);
-	tag.value = trim(tag.raw);
+	tag.name = blank_trim(tag.name);
+	tag.value = blank_trim(tag.raw);
 	if (!is_name(tag.name) || !is_value(tag.value) ||
 	    dkim_tags_find(tags, tag.name) != NULL)
 		return false;
@@ -72,7 +59,7 @@ bool dkim_tags_parse(struct slice in, struct dkim_tags *ret_tags)
 		bool has_more = slice_cut(in, ';', &text, &in);
 
 		/* Only the last may be nothing: after its ";". */
-		if (!has_more && trim(text).n == 0)
+		if (!has_more && blank_trim(text).n == 0)
 			break;
 		if (!add(ret_tags, text))
 			return false;
@@ -102,7 +89,7 @@ bool dkim_tags_word(struct slice *rest, struct slice *ret_word)
 		return false;
 	if (!slice_cut(*rest, ':', ret_word, rest))
 		*rest = (struct slice){ .p = NULL };
-	*ret_word = trim(*ret_word);
+	*ret_word = blank_trim(*ret_word);
 	return true;
 }
 
@@ -122,7 +109,7 @@ struct slice dkim_tags_compact(struct slice text, struct arena *arena)
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n; i++)
-		if (!is_blank(text.p[i]))
+		if (!blank_is(text.p[i]))
 			out[n++] = text.p[i];
 	return (struct slice){ out, n };
 }

@@ -1,5 +1,7 @@
 #include "mail/recipients.h"
 
+#include "base/blank.h"
+
 #include <string.h>
 
 enum { COMMENT_DEPTH = 100 };
@@ -35,11 +37,6 @@ struct parser {
 
 /* --- tokens --------------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_control(char c)
 {
 	return (unsigned char)c < ' ' || c == 127;
@@ -74,7 +71,7 @@ static bool skip_blanks(struct parser *p)
 		if (p->in.p[p->at] == '(') {
 			if (!skip_comment(p))
 				return false;
-		} else if (is_blank(p->in.p[p->at])) {
+		} else if (blank_is(p->in.p[p->at])) {
 			p->at++;
 		} else {
 			break;
