@@ -67,65 +67,95 @@ static void on_list(struct engine *e, struct link *from,
 		    log_string("error", strerror(-r)));
 }
 
-void engine_on_message(struct engine *e, struct link *from, struct message *m)
+/* What is remembered of the TLS of others, and of their policies. */
+static void on_memory(struct engine *e, struct link *from,
+		      const struct message *m)
 {
 	switch ((int)m->type) {
-	case MESSAGE_SPOOL_WANTED:
-		on_spool_wanted(e, from, m->spool_wanted.id);
-		return;
-	case MESSAGE_SPOOL_DROP:
-		on_spool_drop(e, from, m->spool_drop.spool_id);
-		return;
-	case MESSAGE_QUEUE_LIST:
-		on_list(e, from, &m->queue_list);
-		return;
 	case MESSAGE_DOMAIN_TLS_LIST:
 		tls_memory_list(&e->tls, e->peers, from, &m->domain_tls_list,
 				clock_wall_s());
-		return;
+		break;
 	case MESSAGE_DOMAIN_TLS_FORGET:
 		tls_memory_forget(&e->tls, e->peers, from,
 				  &m->domain_tls_forget);
-		return;
+		break;
 	case MESSAGE_SENDER_TLS_WANTED:
 		tls_memory_sender(&e->tls, e->peers, from,
 				  &m->sender_tls_wanted, clock_wall_s());
-		return;
+		break;
 	case MESSAGE_SENDER_TLS_SEEN:
 		/* The next turn writes it down. */
 		if (tls_memory_is_news(&e->tls, m->sender_tls_seen.domain,
 				       clock_wall_s()))
 			batch_sender_tls(e->batch, &m->sender_tls_seen);
-		return;
+		break;
 	case MESSAGE_STS_WANTED:
 		sts_memory_wanted(&e->sts, e->peers, from, &m->sts_wanted,
 				  clock_wall_s());
-		return;
+		break;
 	case MESSAGE_STS_KEEP:
 		sts_memory_keep(&e->sts, &m->sts_keep, clock_wall_s());
-		return;
+		break;
+	default: /* nothing else comes to us: messages.def */
+		break;
+	}
+}
+
+/* What is counted. */
+static void on_count(struct engine *e, struct link *from, struct message *m)
+{
+	switch ((int)m->type) {
 	case MESSAGE_SPEND:
 		/* The next turn writes it down. */
 		batch_spend(e->batch, e->allowances, from, &m->spend);
-		return;
+		break;
 	case MESSAGE_USAGE_LIST:
 		engine_run(e); /* with what gathers now */
 		allowances_list(e->allowances, e->peers, from, &m->usage_list);
-		return;
+		break;
 	case MESSAGE_USAGE_FORGET:
 		engine_run(e);
 		allowances_forget(e->allowances, e->peers, from,
 				  &m->usage_forget);
-		return;
+		break;
 	case MESSAGE_DMARC_SEEN:
 		dmarc_counts_add(e->dmarc, &m->dmarc_seen, clock_wall_s());
-		return;
+		break;
 	case MESSAGE_TLS_SEEN:
 	case MESSAGE_TLS_REPORT_LIST:
 	case MESSAGE_TLSRPT:
 	case MESSAGE_HTTPS_POSTED:
 		e->wants_run |= tls_reports_on_message(e->tls_reports, from, m);
-		return;
+		break;
+	default:
+		on_memory(e, from, m);
+		break;
+	}
+}
+
+/* What need not wait for a turn. */
+static void on_other(struct engine *e, struct link *from, struct message *m)
+{
+	switch ((int)m->type) {
+	case MESSAGE_SPOOL_WANTED:
+		on_spool_wanted(e, from, m->spool_wanted.id);
+		break;
+	case MESSAGE_SPOOL_DROP:
+		on_spool_drop(e, from, m->spool_drop.spool_id);
+		break;
+	case MESSAGE_QUEUE_LIST:
+		on_list(e, from, &m->queue_list);
+		break;
+	default:
+		on_count(e, from, m);
+		break;
+	}
+}
+
+void engine_on_message(struct engine *e, struct link *from, struct message *m)
+{
+	switch ((int)m->type) {
 	case MESSAGE_ENQUEUE:
 		on_enqueue(e, from, m);
 		break;
@@ -147,7 +177,8 @@ void engine_on_message(struct engine *e, struct link *from, struct message *m)
 	case MESSAGE_QUEUE_CHANGE:
 		batch_change(e->batch, from, &m->queue_change);
 		break;
-	default: /* nothing else comes to us: messages.def */
+	default:
+		on_other(e, from, m);
 		return;
 	}
 	e->wants_run = true;
