@@ -93,7 +93,10 @@ static void on_answer(const struct dns_answer *answer, void *arg)
 
 	(void)pthread_mutex_lock(&b->lock);
 	TAILQ_REMOVE(&b->asked, q, entry);
-	b->silent = answer->is_silence ? b->silent + 1 : 0;
+	if (!answer->is_silence)
+		b->silent = 0;
+	else if (!q->is_abandoned)
+		b->silent++;
 	copy_answer(answer, q->arena, &q->answer);
 	give(q);
 	(void)pthread_mutex_unlock(&b->lock);

@@ -23,7 +23,8 @@ void dns_bridge_stop(struct dns_bridge *bridge);
  * clock_monotonic_ms(), after which the answer is DNS_FAILED. name: as for
  * dns_ask(). What *ret_answer holds is in arena, which is the caller's.
  *
- * When two questions in a row met with silence, the next ones wait for a second
+ * When two questions in a row, that somebody still waited for, met with
+ * silence, the next ones wait for a second
  * at most, until one is answered: mail does not stand still because a resolver
  * is gone.
  */

@@ -89,6 +89,10 @@ void cmd_mail(struct session *s, struct slice args)
 		session_refuse(s, &REPLY_NEED_AUTH);
 		return;
 	}
+	if (s->errors >= s->server->conf->error_limit) {
+		session_reply(s, &REPLY_TOO_MANY_ERRORS);
+		return;
+	}
 	filters_renew(s);
 	session_begin_transaction(s);
 	refusal = parse(s, args, &sender);

@@ -206,6 +206,11 @@ void origin_accepted(const struct session *s)
 				     arena_join(s->server->scratch, parts, 4));
 }
 
+bool origin_is_asking(const struct origin *o)
+{
+	return o->call != NULL || o->tls_call != NULL;
+}
+
 void origin_cancel(struct origin *o)
 {
 	queue_call_cancel(&o->tls_call);

@@ -55,6 +55,8 @@ const struct reply *origin_spf_refusal(const struct session *s,
 void origin_verify(struct session *s, origin_on_verdict *on_verdict);
 /* The message was taken. */
 void origin_accepted(const struct session *s);
+/* Whether an answer is still to come. */
+bool origin_is_asking(const struct origin *o);
 /* Nobody waits any more. */
 void origin_cancel(struct origin *o);
 

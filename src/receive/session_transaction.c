@@ -24,6 +24,9 @@ void session_drop_transaction(struct session *s)
 
 void session_forget_transaction(struct session *s)
 {
+	/* What is begun and left costs DNS as much as what is waited for. */
+	if (s->tx != NULL && origin_is_asking(&s->tx->origin))
+		s->errors++;
 	session_drop_transaction(s);
 	if (s->state != ST_GREETED)
 		session_enter(s, ST_READY);

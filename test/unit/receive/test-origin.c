@@ -244,6 +244,30 @@ static void test_dialogs(void **state)
 		}
 }
 
+/* Checks that are begun and left: each is as an error. */
+static void test_left(void **state)
+{
+	enum { LIMIT = 3 };
+	struct world *w = world_new(LISTENER_SMTP);
+	struct conf *conf = (struct conf *)(uintptr_t)w->server.conf;
+	char heard[400];
+
+	(void)state;
+	conf->error_limit = LIMIT;
+	w->is_outside = true;
+	world_connect(w);
+	world_send(w,
+		   S(HELLO "MAIL FROM:<me@b.example>\r\nRSET\r\n"
+			   "MAIL FROM:<me@b.example>\r\nEHLO c.test\r\n"
+			   "MAIL FROM:<me@b.example>\r\nRSET\r\n"
+			   "MAIL FROM:<me@b.example>\r\n"),
+		   0);
+	world_heard(w, heard, sizeof(heard));
+	assert_string_equal(heard, "220, 250, 250 2.1.0, 250 2.0.0, 250 2.1.0,"
+				   " 250, 250 2.1.0, 250 2.0.0, 421 4.7.0");
+	world_free(&w);
+}
+
 /* --- words and fields ------------------------------------------------------------- */
 
 #define RECEIVED                                                               \
@@ -438,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialogs),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_counts),
