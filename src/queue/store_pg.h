@@ -1,5 +1,5 @@
 /*
- * What the files of the PostgreSQL store share: store_pg_schema.c,
+ * What the files of the PostgreSQL store share: store_pg_schema.c, store_pg_sql.c,
  * store_pg_link.c (the connection, statements), store_pg.c (transactions, who
  * has what), store_pg_change.c, store_pg_read.c, store_pg_tls.c and store_pg_sts.c.
  * Nobody else includes it, but for the tests. doc/decisions/shared-queue.md says why it is so.

@@ -15,7 +15,7 @@ struct store_row {
 	int column;          /* the next */
 };
 
-/* The columns in the order of ENTRY in store_schema.c and store_pg_schema.c. */
+/* The columns in the order of ENTRY in store_schema.c and store_pg_sql.c. */
 void store_row_read(struct store_row *row, struct store_entry *ret_entry);
 /* Those of STS in the same files. What is stored was bounded before. */
 void store_row_read_sts(struct store_row *row, struct store_sts *ret_sts);
