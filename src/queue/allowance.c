@@ -218,8 +218,8 @@ static bool refuse(struct account *account, struct spending *s)
 	return s->tells;
 }
 
-static void count(struct account *account, const struct msg_spend *m,
-		  size_t newcomers, struct spending *s)
+static void add_message(struct account *account, const struct msg_spend *m,
+			size_t newcomers, struct spending *s)
 {
 	s->usage.messages = 1;
 	s->usage.recipients = newcomers;
@@ -256,7 +256,7 @@ static int spend(struct allowances *a, const struct msg_spend *m,
 	answer->resets = (uint64_t)usage_resets(account->usage.day);
 	if (answer->exceeded != ALLOWANCE_LEFT)
 		return refuse(account, s);
-	count(account, m, newcomers, s);
+	add_message(account, m, newcomers, s);
 	return 1;
 }
 

@@ -50,10 +50,19 @@ def program(name):
     return _programs[name]
 
 
+_given_ports = set()
+
+
 def free_port():
-    """A free loopback port below those the kernel gives to clients."""
+    """A free loopback port below those the kernel gives to clients. Each worker
+    of pytest has a range of its own: who is given one binds it only later."""
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", ""))
+                 or 0) % 8
     while True:
-        port = random.randrange(10000, 32000)
+        port = 10000 + 2750 * worker + random.randrange(2750)
+        if port in _given_ports and len(_given_ports) < 2000:
+            continue
+        _given_ports.add(port)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
