@@ -9,7 +9,8 @@
 enum {
 	EXPIRE_S = 3600, /* between two removals */
 	NEWS_S = 86400,  /* what was seen so long ago is worth writing anew */
-	TRIES = 3,       /* another node may be in the way */
+	NEW_SENDERS_S = 86400,
+	TRIES = 3, /* another node may be in the way */
 	ARENA_OCTETS = 4 << 20,
 };
 
@@ -144,6 +145,18 @@ void tls_memory_sender(struct tls_memory *t, const struct peers *peers,
 	peers_send(peers, asker, &answer, -1);
 }
 
+static bool has_room_for_sender(struct tls_memory *t, int64_t now)
+{
+	if (now < t->new_since || now - t->new_since >= NEW_SENDERS_S) {
+		t->new_since = now;
+		t->new_senders = 0;
+	}
+	if (t->new_senders >= TLS_MEMORY_NEW_SENDERS)
+		return false;
+	t->new_senders++;
+	return true;
+}
+
 bool tls_memory_is_news(struct tls_memory *t, struct slice domain, int64_t now)
 {
 	AUTO(arena_free) struct arena *arena = arena_new(ARENA_OCTETS);
@@ -154,6 +167,8 @@ bool tls_memory_is_news(struct tls_memory *t, struct slice domain, int64_t now)
 	if (!is_on(t->settings))
 		return false;
 	r = store_load_tls(t->store, sender_name(domain, arena), arena, &tls);
+	if (r == -ENOENT)
+		return has_room_for_sender(t, now);
 	if (young_s > NEWS_S)
 		young_s = NEWS_S;
 	return r != 0 || tls.level < TLS_LEVEL_TLS || tls.seen <= now - young_s;

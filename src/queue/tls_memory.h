@@ -16,12 +16,19 @@
 #include "queue/peers.h"
 #include "queue/turn.h"
 
-enum { TLS_MEMORY_PAGE = 256 };
+enum {
+	TLS_MEMORY_PAGE = 256,
+	/* Senders' domains that were not known, in 24 hours: whoever owns a
+	 * domain has any number below it. Later ones are not remembered. */
+	TLS_MEMORY_NEW_SENDERS = 1000,
+};
 
 struct tls_memory {
 	struct store *store;
 	const struct queue_settings *settings;
-	int64_t expired; /* when what is too old was last removed */
+	int64_t expired;   /* when what is too old was last removed */
+	int64_t new_since; /* when the count of the next one began */
+	unsigned new_senders;
 };
 
 /* The destination of a target outside, in arena. */

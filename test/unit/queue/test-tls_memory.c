@@ -389,6 +389,23 @@ static void test_what_is_news_of_senders(void **state)
 	assert_true(tls_memory_is_news(&t->memory, domain, begin + DAY_S / 2));
 }
 
+static void test_so_many_new_senders_a_day(void **state)
+{
+	const int64_t begin = 1000000;
+	struct timed *t = *state;
+	char name[32];
+
+	for (unsigned i = 0; i < TLS_MEMORY_NEW_SENDERS; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		assert_true(tls_memory_is_news(&t->memory, slice_of(name),
+					       begin + i));
+	}
+	assert_false(
+		tls_memory_is_news(&t->memory, S("x.example"), begin + 5000));
+	assert_true(
+		tls_memory_is_news(&t->memory, S("x.example"), begin + DAY_S));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TIMED(name)                                                            \
 	cmocka_unit_test_setup_teardown(name, set_up_store, tear_down_store)
@@ -407,6 +424,7 @@ static int run(const char *group)
 		TIMED(test_it_ends),
 		TIMED(test_what_has_ended_is_removed),
 		TIMED(test_what_is_news_of_senders),
+		TIMED(test_so_many_new_senders_a_day),
 	};
 
 	return cmocka_run_group_tests_name(group, tests, NULL, NULL);
